@@ -1,12 +1,13 @@
 """How many runs of a DAG are active at once."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tradewind.control.dagrun.run import Run
 from tradewind.control.dagrun.state import RunState
 from tradewind.control.execution.concurrency import ConcurrencyDecision, Peer, key_of, key_of_peer, verdict
-from tradewind.control.execution.run_start import Defined, RunStarter
+from tradewind.control.execution.run_start import Defined, RunStarter, look_again
 from tradewind.plan.dags.compile import define
 from tradewind.plan.dags.definition import Definition
 
@@ -50,9 +51,29 @@ def test_an_end_makes_nobody_look_where_nobody_waits_for_it(spec: dict[str, Any]
     """Otherwise a burst of runs would cost quadratic time."""
     beginner = RunStarter(None, None, None, None, lambda run: False, lambda: 0.0, None)  # type: ignore[arg-type]
     beginner._defined["ns", "d"] = Defined("1", dag(**spec))
-    peers = iter([RunState(run("b", 2))])
-    beginner.next_in_line(run("a", 1), None, peers)
-    assert (not list(peers)) is looks
+    assert (beginner.room(run("a", 1), None) is not None) is looks
+
+
+def test_room_is_for_the_next_of_the_same_queue_and_the_same_key() -> None:
+    beginner = RunStarter(None, None, None, None, lambda run: False, lambda: 0.0, None)  # type: ignore[arg-type]
+    definition = dag(maxActiveRuns=1, concurrencyKey="params.region")
+    beginner._defined["ns", "d"] = Defined("1", definition)
+    waiting = [
+        RunState(replace(run(f"{key}{at}", at), queue=queue)) for key in "ab" for at, queue in ((2, ""), (1, "q"))
+    ]
+    for state in waiting[:3]:
+        beginner._lines[state] = (definition, state.run.name[0])
+
+    def woken(*rooms: tuple[str, str | None]) -> set[str]:
+        return {state.run.name for state in beginner.next_in_line(("ns", "d"), rooms, waiting)}
+
+    assert woken(("", "a")) == {"a1", "a2"} and woken(("", "b")) == {"b2"} and woken(("", "c")) == set()
+    assert woken(("", None)) == {"a1", "a2", "b2"} and woken(("q", "c")) == {"a1"}
+    assert woken(("q", "b"), ("", "c")) == {"a1", "b2"}
+
+
+def test_a_run_that_has_waited_for_long_looks_for_its_config_map_less_often() -> None:
+    assert [look_again(waited) for waited in (-1, 0, 100, 300, 600, 86_400)] == [10, 10, 10, 30, 60, 60]
 
 
 def test_a_run_too_many_waits_and_says_for_whom() -> None:

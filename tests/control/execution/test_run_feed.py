@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 from tradewind.control.dagrun.run import read_run
+from tradewind.control.execution.concurrency import NEXT
+from tradewind.control.execution.run_start import Defined
+from tradewind.control.execution.run_table import RunTable
 from tradewind.control.manager.engine import Engine
 from tradewind.kube.resources import DAGS
 from tradewind.plan import pacing
+from tradewind.plan.dags.compile import define
 
 from control.triggerworld import Server
 
@@ -43,6 +47,7 @@ class Told:
         queues = [
             self._work(self.engine.runs.queue.work, take),
             self._work(self.feed.changed_dags.work, self.feed.wake_waiting),
+            self._work(self.feed.freed.work, self.feed.wake_next),
         ]
         for _ in range(10 * RUNS):
             await asyncio.sleep(0)
@@ -89,3 +94,18 @@ async def test_waking_the_runs_of_a_dag_lets_others_go_on(monkeypatch: pytest.Mo
     monkeypatch.setattr(pacing, "pause", lambda: pauses.append(1))
     await told.feed.wake_waiting(("ns", "d"))
     assert len(pauses) == RUNS
+
+
+async def test_runs_that_are_deleted_together_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking for each deletion at all that wait would take quadratic time on the event loop."""
+    told, looks = Told(), list[str]()
+    told.engine.runs.feed._beginner._defined["ns", "d"] = Defined(
+        "1", define({"waitForPrevious": True, "tasks": {"a": {"image": "x"}}})
+    )
+    await told.looked()
+    of_dag = RunTable.of_dag
+    monkeypatch.setattr(RunTable, "of_dag", lambda table, *key: looks.append(key[1]) or of_dag(table, *key))
+    for state in list(told.engine.runs.states.values())[: RUNS - 10]:
+        told.feed.seen(state.run, True)
+    assert await told.looked() == NEXT and set(told.woken) == {f"r{number}" for number in range(RUNS - 10, RUNS - 5)}
+    assert looks == ["d"]

@@ -11,6 +11,7 @@ from tradewind.kube.client import Client
 from tradewind.kube.errors import NotFound
 from tradewind.kube.resources import CONFIG_MAPS, RUNS, Key
 from tradewind.model.duration import stamp
+from tradewind.plan import pacing
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.documents.problem import Invalid, Problem
 from tradewind.plan.starts.past_runs import PastRun, awaited, last_success, previous
@@ -75,7 +76,7 @@ class StartValues:
 
     async def _others(self, run: Run) -> Iterable[PastRun]:
         runs = await self._runs.of((run.namespace, run.dag))
-        return [other.past for other in runs.values() if other.name != run.name]
+        return [other.past for other in pacing.each([*runs.values()]) if other.name != run.name]
 
     async def _look_up(self, run: Run, choose: Callable[[PastRun, Iterable[PastRun]], PastRun | None]) -> Run | None:
         """The current state of the chosen one of the earlier runs."""

@@ -1,6 +1,7 @@
 """Takes watch events of runs and their pods into memory."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +12,7 @@ from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.dagrun.state import RunState
 from tradewind.control.dagrun.unreadable import Unreadable
 from tradewind.control.execution.reporter import RunReporter
-from tradewind.control.execution.run_start import RunStarter
+from tradewind.control.execution.run_start import Room, RunStarter
 from tradewind.control.execution.run_table import RunTable
 from tradewind.control.podless.executor import Podless
 from tradewind.control.pools.book import PoolBook
@@ -53,6 +54,9 @@ class RunFeed:
         self._beginner, self._podless, self._book, self._holders = beginner, podless, book, holders
         self.changed_dags: WorkQueue[Key] = WorkQueue("dagruns_of_dag")
         """DAGs whose runs may be able to begin now, or no longer."""
+        self.freed: WorkQueue[Key] = WorkQueue("dagruns_next")
+        """DAGs of which runs have begun, ended or been deleted, and others may be waiting for that."""
+        self._rooms: defaultdict[Key, set[Room]] = defaultdict(set)
         self._versions: dict[Key, tuple[str, Any]] = {}
         """Uids and generations of existing DAGs."""
         self.pods = PodInformer(client, list(namespaces), self._pod_seen, owned.owns)
@@ -200,6 +204,18 @@ class RunFeed:
             self._make_room(state.run if state else run, state)
 
     def _make_room(self, run: Run, own: RunState | None) -> None:
-        """A run, whose state is `own`, has begun, ended or been deleted: wakes those that are next."""
-        for state in self._beginner.next_in_line(run, own, self._table.peers(run)):
-            self._table.wake(state.run.uid)
+        """A run, whose state is `own`, has begun, ended or been deleted: those that are next are woken soon. Finding them takes time for
+        each run that waits, so one search serves thousands that are deleted together."""
+        if (room := self._beginner.room(run, own)) is not None:
+            self._rooms[run.namespace, run.dag].add(room)
+            self.freed.add((run.namespace, run.dag))
+
+    async def wake_next(self, key: Key) -> None:
+        """Wakes the runs of a DAG that may begin since others have begun, ended or been deleted."""
+        rooms = self._rooms.pop(key, set())
+        try:
+            for state in self._beginner.next_in_line(key, rooms, self._table.of_dag(*key)):
+                self._table.wake(state.run.uid)
+        except Exception:
+            self._rooms[key] |= rooms
+            raise

@@ -1,6 +1,7 @@
 """Decides whether a run may begin, and to which revision it is bound."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import nsmallest
 from typing import Any
@@ -20,7 +21,7 @@ from tradewind.control.shared.coalesced_reads import CoalescingReader
 from tradewind.kube import merge_patch
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
-from tradewind.kube.resources import DAGS, RUNS, deleting
+from tradewind.kube.resources import DAGS, RUNS, Key, deleting
 from tradewind.model.bounded import MANY_VALUES
 from tradewind.model.duration import instant
 from tradewind.model.run import Reuse
@@ -39,10 +40,12 @@ from tradewind.plan.runs.rework import reuse_problems, taken_over
 from tradewind.plan.starts.start_values import variables
 from tradewind.plan.templates.render import Ref, render, uses_templates
 
-LOOK_AGAIN = 10.0
-"""Seconds until a run that waits for a ConfigMap is reconciled again."""
+LOOK_AGAIN, LONGEST_LOOK = 10.0, 60.0
+"""Seconds until a run that waits for a ConfigMap is reconciled again, at first and in the long run."""
 Line = tuple[Definition, str | None]
 """The definition and the concurrency key that it gives a run."""
+Room = tuple[str, str | None]
+"""The queue of a run, and the concurrency key of those that may wait for it: None for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,8 @@ class RunStarter:
         except NotThere as error:
             words = f"{error}: the run begins when it is applied"
             return Beginning(
-                start_status.queued(run, "ConfigMapNotFound", words, self._clock()), retry_after=LOOK_AGAIN
+                start_status.queued(run, "ConfigMapNotFound", words, self._clock()),
+                retry_after=look_again(now - run.created),
             )
         except Invalid as error:
             return Beginning(start_status.stillborn(run, "Failed", "InvalidStartValues", str(error), self._clock()))
@@ -310,22 +314,37 @@ class RunStarter:
         line = self._lines.get(other)
         return Peer(other.run, other in self._admitted or other.run.phase == "Running", line and line[1])
 
-    def next_in_line(self, run: Run, own: RunState | None, peers: Iterable[RunState]) -> list[RunState]:
-        """The runs of the same DAG to wake when `run`, whose state is `own`, has begun, ended or been deleted. Runs whose key is unknown
-        have not asked yet, and will by themselves."""
+    def room(self, run: Run, own: RunState | None) -> Room | None:
+        """What a run, whose state is `own`, makes room for by having begun, ended or been deleted; None if no run is known to wait for that.
+        Runs that have not asked yet will by themselves."""
         known = self._defined.get((run.namespace, run.dag))
         if known is None:
-            return []  # No run is known to wait; those that have not asked yet will by themselves.
-        definition, chained = known.definition, known.definition.spec.wait_for_previous
-        if not run.queue and definition.spec.max_active_runs is None and not chained:
-            return []  # No run waits for its end. Searching anyway would make a burst of runs quadratic.
-        waiting = [state for state in peers if state.run.phase in ("", "Queued")]
-        found = nsmallest(NEXT, waiting, key=lambda state: (state.run.moment, *age(state.run))) if chained else []
-        if run.queue and (queued := [state for state in waiting if state.run.queue == run.queue]):
-            found.append(min(queued, key=lambda state: age(state.run)))
-        if definition.spec.max_active_runs is not None:
-            line = self._lines.get(own) if own else None
-            rivals = [state for state in waiting if (of := self._lines.get(state)) and (line is None or of == line)]
+            return None
+        spec = known.definition.spec
+        if not run.queue and spec.max_active_runs is None and not spec.wait_for_previous:
+            return None
+        line = self._lines.get(own) if own else None
+        return run.queue, line[1] if line else None
+
+    def next_in_line(self, key: Key, rooms: Collection[Room], peers: Iterable[RunState]) -> list[RunState]:
+        """The runs of a DAG to wake for `rooms`. Runs whose key is unknown have not asked yet, and will by themselves."""
+        known = self._defined.get(key)
+        if known is None:
+            return []
+        definition, found = known.definition, list[RunState]()
+        waiting = [state for state in pacing.each([*peers]) if state.run.phase in ("", "Queued")]
+        if definition.spec.wait_for_previous:
+            found += nsmallest(NEXT, waiting, key=lambda state: (state.run.moment, *age(state.run)))
+        of_queue, of_key = defaultdict[str, list[RunState]](list), defaultdict[str | None, list[RunState]](list)
+        queues, keys = {queue for queue, _ in rooms if queue}, {key for _, key in rooms}
+        for state in pacing.each(waiting):
+            if state.run.queue in queues:
+                of_queue[state.run.queue].append(state)
+            if definition.spec.max_active_runs is not None and (line := self._lines.get(state)):
+                for wanted in keys & {line[1], None}:
+                    of_key[wanted].append(state)
+        found += [min(line, key=lambda state: age(state.run)) for line in of_queue.values()]
+        for rivals in of_key.values():
             found += nsmallest(NEXT, rivals, key=lambda state: turn(definition, state.run))
         return found
 
@@ -346,6 +365,11 @@ class RunStarter:
             known = Defined(version, define(spec))
         self._defined[key] = known
         return known
+
+
+def look_again(waited: float) -> float:
+    """Seconds until a run that has waited so long for a ConfigMap is reconciled again: thousands may wait for one that never comes."""
+    return min(max(LOOK_AGAIN, waited / 10), LONGEST_LOOK)
 
 
 def _earlier_attempt(other: Run, caller: Caller) -> bool:

@@ -209,6 +209,7 @@ class Engine:
                 group.create_task(self._worker(self.runs.queue, self.runs.reconcile, self.runs.failed))
             feed = self.runs.feed
             group.create_task(self._worker(feed.changed_dags, feed.wake_waiting, feed.failed))
+            group.create_task(self._worker(feed.freed, feed.wake_next, feed.failed))
             group.create_task(self.runs.holders.queue.work(self.runs.holders.check, self.runs.holders.failed))
             unreadable = self.runs.unreadable
             group.create_task(unreadable.queue.work(unreadable.write, unreadable.failed))
