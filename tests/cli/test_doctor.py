@@ -13,7 +13,7 @@ from tradewind import API_VERSION, __version__
 from tradewind.cli.doctor.checks import findings
 from tradewind.cli.doctor.facts import MINE, OPERATORS, Facts, Unknown
 from tradewind.cli.doctor.finding import Finding, Level
-from tradewind.cli.doctor.gather import fact, gather
+from tradewind.cli.doctor.gather import DEPLOYMENTS, fact, gather
 from tradewind.cli.options import explained
 from tradewind.cli.waiting.reason import Cause, Wait
 from tradewind.cli.waiting.reason import queued as unseen
@@ -198,6 +198,7 @@ def test_crds_that_are_not_served_yet_are_explained() -> None:
 
 BESIDE = deployment("br", "--namespace=a")
 """An operator beside that of the namespace, which serves another one."""
+BESIDE_HERE = deployment("br", "--namespace=ns")
 
 
 @pytest.mark.parametrize(
@@ -225,11 +226,40 @@ def test_of_several_operators_each_line_names_which_one() -> None:
         leases=[lease(3), lease(3, home="br"), lease(3, home="br", name="cert-manager-leader")],
         operators={"tw/tradewind": rights, "br/tradewind": rights},
     )
+    several.namespace = ""
     said = [f"{item.check}: {item.what}" for item in findings(several, manifests())]
     for check in ("operator", "leader", "operator's rights"):
         lines = [line for line in said if line.startswith(f"{check}: ")]
         assert [sum(name in line for line in lines) for name in ("tw/tradewind", "br/tradewind")] == [1, 1], lines
     assert any("it serves all namespaces" in line for line in said)
+
+
+def test_operators_that_serve_the_same_namespace_are_told() -> None:
+    [both] = found(deployments=[deployment(), BESIDE_HERE], leases=[lease(3), lease(3, home="br")])
+    assert (both.check, both.level) == ("leader", Level.PROBLEM)
+    assert both.what == "2 operators serve namespace ns: tw/tradewind, br/tradewind" and "watchNamespaces" in both.do
+    [other] = found(leases=[lease(3), lease(3, "laptop", "ns", "tradewind-of-mine")])
+    assert other.level is Level.WARNING and other.what == (
+        "laptop holds ns/tradewind-of-mine, an operator outside of a Deployment: it may work on the same runs as tw/tradewind"
+    )
+    assert found(leases=[lease(3), lease(300, "laptop", "ns", "tradewind-of-mine")]) == []
+
+
+async def test_a_lease_in_the_namespace_is_seen_though_an_operator_serves_it(tmp_path: Path) -> None:
+    async with scene(tmp_path) as here:
+        await here.client.create(DEPLOYMENTS, "kube-system", deployment("kube-system"))
+        await here.client.create(LEASES, "default", lease(0, "laptop", "default", "tradewind-of-mine"))
+        seen = await gather(here.client, "default", False, None, lambda what: None)
+        assert not isinstance(seen.leases, Unknown)
+        assert [item["metadata"]["name"] for item in seen.leases] == ["tradewind-of-mine"]
+
+
+async def test_a_namespace_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    async with scene(tmp_path) as here:
+        process = await here.start("doctor", "-n", "defautl")
+        out, told = await process.communicate()
+        assert process.returncode == 1 and out == b""
+        assert told.decode().strip().endswith("Error: there is no namespace defautl; did you mean default?")
 
 
 async def test_the_runs_are_those_of_the_namespace_asked_for(tmp_path: Path) -> None:

@@ -117,6 +117,12 @@ def test_what_can_not_come_is_an_error_before_the_start(tmp_path: Path, task: st
     assert done.returncode == 1 and words in done.stderr and done.stdout == ""
 
 
+def test_a_config_map_that_the_run_reads_when_it_starts_is_missed_before_the_start(tmp_path: Path) -> None:
+    done = run(tmp_path, dag("lacking", "{config: {shops: {configMap: shops}}, tasks: {a: {compute: {x: '1'}}}}"))
+    assert done.returncode == 1 and done.stdout == ""
+    assert "spec.config.shops.configMap: there is no ConfigMap 'shops' among these manifests" in done.stderr
+
+
 def test_what_a_called_dag_lacks_is_an_error_before_the_start(tmp_path: Path) -> None:
     inner = dag("inner", "{defaults: {image: x}, tasks: {a: {dag: {name: deep}}}}")
     done = run(tmp_path, dag("top", "{tasks: {s: {dag: {name: inner}}}}") + inner)

@@ -8,7 +8,7 @@ from tradewind.plan.dags.selection import bypassed, select, selection_problems
 from tradewind.plan.outcomes.state import State
 from tradewind.plan.runs.decision import RunFacts
 from tradewind.plan.runs.planner import Planner
-from tradewind.plan.runs.rework import rework, taken_over
+from tradewind.plan.runs.rework import rework, taken_over, unfit_at_start
 
 from plan.game import Game, defined
 
@@ -175,3 +175,37 @@ def test_outputs_before_an_approval_whose_decision_is_reused_may_not_be_given() 
     planner = Planner(defined(tasks), RunFacts(only=("ship",)))
     problems = rework(planner, [Edit(action="Succeed", tasks=["load"])])[1]
     assert [problem.what for problem in problems] == ["approval ask is about what load really does"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"rows": 5}, ""),
+        ({"rows": "abc"}, "spec.edits[0].outputs.up.rows: output 'rows': 'abc' is not an integer"),
+        ({"rws": 5}, "spec.edits[0].outputs.up.rws: there is no output 'rws' of task up; did you mean rows?"),
+    ],
+)
+def test_outputs_given_for_a_task_that_is_left_out_fit_and_only_those_used_are_needed(
+    given: dict[str, Any], words: str
+) -> None:
+    up = {"outputs": {"rows": {"type": "integer"}, "size": {"type": "integer"}}}
+    definition = defined({**CHAIN, "up": up})
+    edit = Edit(action="Succeed", tasks=["up"], outputs={"up": given})
+    problems = [*unfit_at_start(definition, [edit], select(definition, ["load"]).left_out)]
+    assert str(problems[0]).startswith(words) if words else not problems
+    assert rework(Planner(definition, RunFacts(only=("load",))), [edit])[1] == problems
+
+
+def test_outputs_given_for_a_task_that_is_not_there_are_refused() -> None:
+    edit = Edit(action="Succeed", tasks=["upp"], outputs={"upp": {"rows": 5}})
+    problems = [str(problem) for problem in unfit_at_start(defined(CHAIN), [edit], ())]
+    assert len(problems) == 1
+    assert problems[0].startswith("spec.edits[0].tasks[0]: there is no task 'upp'; did you mean up?")
+
+
+def test_an_output_that_is_missing_since_its_task_is_left_out_is_told_so() -> None:
+    up = {"outputs": {"rows": {"type": "integer"}}}
+    load = {"dependsOn": ["up"], "when": "tasks.up.outputs.rows > 0"}
+    planner = Planner(defined({"up": up, "load": load}), RunFacts(only=("load",)))
+    planner.decide(0.0)
+    assert "this run leaves up out; give it by `--given up.rows=VALUE`" in planner.ledger.units["load"].why

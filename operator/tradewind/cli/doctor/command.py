@@ -9,6 +9,7 @@ from tradewind.cli.doctor.bundle import Bundle, fill
 from tradewind.cli.doctor.checks import findings
 from tradewind.cli.doctor.finding import Finding, Level
 from tradewind.cli.doctor.gather import gather
+from tradewind.cli.objects.unknown import must_be_there
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.output.terminal import Console, Text, say_data
 from tradewind.kube.client import Client
@@ -41,6 +42,8 @@ async def command(
     """Check the cluster and the installation, and suggest what to do about problems. The exit code is 1 if there is a
     problem."""
     told = Console(stderr=True)
+    if not all_namespaces:
+        await must_be_there(client, namespace)
     with told.status(Text("looking at the API server …")) as status:
         facts = await gather(
             client,

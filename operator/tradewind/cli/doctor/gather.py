@@ -70,8 +70,8 @@ async def gather(
         fact(_webhooks(client)),
     )
     homes = {operator.lease_namespace for operator in operators(facts.deployments)} | ({home} if home else set())
-    if not serving(facts) and not home:
-        homes |= {namespace, OUTSIDE}
+    if not home:
+        homes |= {namespace} if serving(facts) else {namespace, OUTSIDE}
     await _look_at_leases(client, facts, sorted(filter(None, homes)))
     facts.answering = await fact(_answering(client, _known(facts.webhooks)))
     told("rights")

@@ -20,6 +20,7 @@ def leader(facts: Facts) -> Found:
         yield unknown(facts.leases, "its Leases")
         return
     held = _held(facts.leases)
+    yield from _several(facts)
     for operator in serving(facts):
         alive = []
         for name in operator.leases:
@@ -40,6 +41,20 @@ def leader(facts: Facts) -> Found:
             holders = ", ".join(sorted({held[name]["spec"]["holderIdentity"] for name in alive}))
             words = f"{len(alive)} of {operator.shards} shards of {operator.name} are held, by {holders}"
             yield Level.OK, words, ""
+
+
+def _several(facts: Facts) -> Found:
+    """Operators that work on the runs of the same namespace, each of which knows nothing of the others."""
+    found = serving(facts)
+    one = "let one of them serve it (watchNamespaces, `helm uninstall`)"
+    if facts.namespace and len(found) > 1:
+        names = ", ".join(operator.name for operator in found)
+        yield Level.PROBLEM, f"{len(found)} operators serve namespace {facts.namespace}: {names}", one
+    for lease in outside(facts) if found else ():
+        if _alive(facts, lease):
+            holder = lease["spec"]["holderIdentity"]
+            words = f"{holder} holds {_name(lease)}, an operator outside of a Deployment"
+            yield Level.WARNING, f"{words}: it may work on the same runs as {found[0].name}", f"stop it, or {one}"
 
 
 def outside(facts: Facts) -> list[Body]:

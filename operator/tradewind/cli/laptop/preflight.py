@@ -78,6 +78,8 @@ def _named(document: Document, shelf: DocumentSet, params: Params) -> Iterator[t
             yield at(f"spec.tasks.{task}.sensor.run.dag"), "DAG", asked["dag"], ""
         for index, claim in enumerate(body.get("pools") or ()):
             yield at(f"spec.tasks.{task}.pools[{index}].name"), claim.get("kind") or "Pool", claim["name"], ""
+    for name, source in (spec.get("config") or {}).items():
+        yield at(f"spec.config.{name}.configMap"), "ConfigMap", str(source["configMap"]), ""
     for path, kind, reference in _references(spec, "spec"):
         yield at(path), kind, str(reference["name"]), str(reference.get("key") or "")
     for name, declared in (spec.get("params") or {}).items():

@@ -24,19 +24,19 @@ from tradewind.kube.errors import NotFound
 from tradewind.kube.resources import DAGS, RUNS, Key, deleting
 from tradewind.model.bounded import MANY_VALUES
 from tradewind.model.duration import instant
-from tradewind.model.run import Reuse
+from tradewind.model.run import Edit, Reuse
 from tradewind.plan import pacing
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.dags.compile import TemplateNotFound, define, defined
 from tradewind.plan.dags.definition import Definition
-from tradewind.plan.dags.selection import bypassed, selection_problems
+from tradewind.plan.dags.selection import bypassed, select, selection_problems
 from tradewind.plan.documents import budget
 from tradewind.plan.documents.problem import Invalid, Problem, summary
 from tradewind.plan.documents.read import read
 from tradewind.plan.expressions.typed_values import resolve
 from tradewind.plan.outcomes.attempt import CANCELLED, Fixed
 from tradewind.plan.runs.approved import Approvals
-from tradewind.plan.runs.rework import reuse_problems, taken_over
+from tradewind.plan.runs.rework import reuse_problems, taken_over, unfit_at_start
 from tradewind.plan.starts.start_values import variables
 from tradewind.plan.templates.render import Ref, render, uses_templates
 
@@ -256,6 +256,8 @@ class RunStarter:
         if not problems:
             within = await asking_bound(self._client, run.namespace, definition, calls)
             problems += bypassed(definition, run.only, run.until, Approvals(definition, within).asking)
+            edits = [read(Edit, edit, f"spec.edits[{at}]") for at, edit in enumerate(run.edits)]
+            problems += unfit_at_start(definition, edits, select(definition, run.only, run.until).left_out)
         if problems:
             raise Invalid(problems)
 

@@ -47,8 +47,11 @@ def missing(problem: str, expression: str, values: Mapping[str, Any]) -> str:
 
 
 def _never_written(name: str, values: Mapping[str, Any]) -> str:
-    """Why an unsuccessful task has not written an output; empty if it succeeded."""
+    """Why a task that this run leaves out, or that did not succeed, has not written an output; empty if it succeeded."""
     task, _, output = name.partition(".outputs.")
+    if output and values.get(f"{task}.leftOut"):
+        word = task.removeprefix("tasks.")
+        return f"{name} has no value: this run leaves {word} out; give it by `--given {word}.{output}=VALUE`"
     state = values.get(f"{task}.state", "Succeeded")
     if not output or state == "Succeeded":
         return ""

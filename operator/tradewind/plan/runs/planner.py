@@ -66,7 +66,7 @@ class Planner:
         self._fails_fast = definition.spec.fail_fast
         self._selection = select(definition, run.only, run.until)
         self.definition = definition
-        self.ledger = TaskLedger(definition, run, self.fixed, self.ends)
+        self.ledger = TaskLedger(definition, run, self.fixed, self.ends, self._selection.left_out)
         self.clear()
 
     def clear(self) -> None:

@@ -39,7 +39,7 @@ def rework(
     for number, edit in enumerate(pacing.each(edits), first):
         path = f"spec.edits[{number}]"
         found = [*_wrong(planner, edit, path)] or [*_passing(planner, edit, path, approvals, pending, changes)]
-        found = found or [*unfit_outputs(planner.definition, edit, path)]
+        found = found or [*_unfit_outputs(planner.definition, edit, path, planner.left_out)]
         problems += found
         if found:
             continue
@@ -77,8 +77,20 @@ def _wrong(planner: Planner, edit: Edit, path: str) -> Iterator[Problem]:
             yield Problem(where, f"{key} never ran ({state}): there is nothing to clear", "clear a task upstream of it")
 
 
-def unfit_outputs(definition: Definition, edit: Edit, path: str) -> Iterator[Problem]:
-    """Outputs given by hand that don't fit the declarations of the tasks."""
+def unfit_at_start(definition: Definition, edits: Sequence[Edit], left_out: Collection[str]) -> Iterator[Problem]:
+    """Mistakes in the edits with which a run begins that leaves tasks out."""
+    for number, edit in enumerate(pacing.each(edits)):
+        path, there = f"spec.edits[{number}]", definition.tasks
+        unknown = [(where, key) for where, key in _named(edit, path) if parse_key(key)[0] not in there]
+        for where, key in unknown:
+            yield Problem(where, f"there is no task {key!r}", choose(key, there, f"there are: {listed(there)}"))
+        if not unknown:
+            yield from _unfit_outputs(definition, edit, path, left_out)
+
+
+def _unfit_outputs(definition: Definition, edit: Edit, path: str, left_out: Collection[str]) -> Iterator[Problem]:
+    """Outputs given by hand that don't fit the declarations of the tasks. Tasks that the run leaves out need only those
+    that it uses."""
     for key in pacing.each(edit.outputs):
         if edit.action != "Succeed" or key not in edit.tasks:
             what = f"{key!r} is not marked as succeeded by this edit"
@@ -90,7 +102,7 @@ def unfit_outputs(definition: Definition, edit: Edit, path: str) -> Iterator[Pro
         if known.fan_out and item is None and not given:
             continue  # outputs of items are kept
         for output in task.outputs:
-            if output not in given:
+            if output not in given and name not in left_out:
                 way = f"mark {key} alone, with --output {output}=VALUE"
                 yield Problem(where, f"output {output!r} of {key} is missing", way)
         for output, value in pacing.each(given.items()):

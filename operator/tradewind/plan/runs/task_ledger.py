@@ -1,7 +1,7 @@
 """The known state of a run's tasks and items, and its view for gates and expressions."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,10 +29,11 @@ class TaskLedger:
         run: RunFacts,
         fixed: Callable[[str], bool],
         ends: Callable[[], Values],
+        left_out: Collection[str],
     ) -> None:
         """`fixed` says whether a person, or another run, has set the final state of a task or item; `outcome` says how
         the run ends, and why: it is called once all but the exit tasks have ended."""
-        self.definition, self.run, self.fixed, self.ends = definition, run, fixed, ends
+        self.definition, self.run, self.fixed, self.ends, self.left_out = definition, run, fixed, ends, left_out
         self.values_of_run = {**run.values(), **_fractions(definition, run)}
         self.outputs: dict[str, Mapping[str, Any]] = {}
         """Outputs, by task or item."""
@@ -291,7 +292,13 @@ class TaskLedger:
         unit = self.units[key]
         found = failure(unit)
         failed = {f"{root}.failure": found, **{f"{root}.failure.{field}": value for field, value in found.items()}}
-        return {f"{root}.state": str(unit.state), f"{root}.outputs": outputs, **declared, **failed}
+        return {
+            f"{root}.state": str(unit.state),
+            f"{root}.leftOut": name in self.left_out,
+            f"{root}.outputs": outputs,
+            **declared,
+            **failed,
+        }
 
 
 def _fractions(definition: Definition, run: RunFacts) -> Values:
