@@ -67,17 +67,24 @@ async def test_a_run_that_is_a_part_of_another_one_is_kept_until_that_has_ended(
 
 
 @pytest.mark.parametrize(
-    ("keep", "gone"), [({}, ["old", "again", "new", "lost"]), ({"cursor": {}}, ["old", "again", "lost"])]
+    ("keep", "gone"),
+    [({}, ["old", "again", "new", "lost", "part"]), ({"cursor": {}}, ["old", "again", "lost", "part"])],
 )
 async def test_a_run_stays_whose_kept_values_the_next_one_reads(keep: dict[str, Any], gone: list[str]) -> None:
     """It is found without a request: the one worker for history serves all namespaces."""
     client = Deleting()
     history = historian(client)
     history.spec_seen("ns", "d", {"keep": keep, "history": {"succeeded": {"limit": 0}, "failed": {"limit": 0}}})
-    runs = (("old", 1, "Succeeded"), ("new", 3, "Succeeded"), ("again", 2, "Succeeded"), ("lost", 4, "Failed"))
+    runs = (
+        ("old", 1, "Succeeded"),
+        ("new", 3, "Succeeded"),
+        ("again", 2, "Succeeded"),
+        ("lost", 4, "Failed"),
+        ("part", 5, "Succeeded"),
+    )
     for version, (name, day, phase) in enumerate(runs, 1):
         status = {"phase": phase, "finishedAt": stamp(NOW - 2 * GRACE)}
         run = Run(name, "ns", name, version, 1, 0, False, "d", {}, "Running", status)
-        history.run_seen(replace(run, moment=day * 86_400.0))
+        history.run_seen(replace(run, moment=day * 86_400.0, until=("a",) if name == "part" else ()))
     await history.reconcile(("ns", "d"))
     assert sorted(client.gone) == sorted(gone)

@@ -2,10 +2,12 @@
 follows."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import orjson
-from tradewind.control.triggers.run_facts import ConsumedFacts, Topic
+from tradewind.control.dagrun.run import Run
+from tradewind.control.triggers.run_facts import ConsumedFacts, Topic, facts_of
 from tradewind.kube.client import Client
 
 from control.factworld import Operator, server
@@ -66,3 +68,10 @@ async def test_nothing_is_kept_of_dags_that_a_trigger_made_runs_of_before() -> N
         body["metadata"]["resourceVersion"] = str(1_000 + number)
         operator.trigger_seen(body)
     assert list(operator.triggers._of_dag) == [("ns", "d-19")]
+
+
+def test_a_run_of_some_tasks_only_has_not_completed_its_dag() -> None:
+    status = {"phase": "Succeeded", "finishedAt": "2026-05-01T00:00:00Z"}
+    whole = Run("r", "ns", "u", 1, 1, 0, False, "d", {}, "Running", status)
+    assert [kind for kind, _ in facts_of(whole)] == ["completed"]
+    assert [*facts_of(replace(whole, until=("a",)))] == [] and [*facts_of(replace(whole, only=("a",)))] == []

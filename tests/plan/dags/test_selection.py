@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tradewind.model.run import Edit, Reuse
 from tradewind.plan.dags.selection import bypassed, select, selection_problems
+from tradewind.plan.outcomes.attempt import Attempt
 from tradewind.plan.outcomes.state import State
 from tradewind.plan.runs.decision import RunFacts
 from tradewind.plan.runs.planner import Planner
@@ -209,3 +210,16 @@ def test_an_output_that_is_missing_since_its_task_is_left_out_is_told_so() -> No
     planner = Planner(defined({"up": up, "load": load}), RunFacts(only=("load",)))
     planner.decide(0.0)
     assert "this run leaves up out; give it by `--given up.rows=VALUE`" in planner.ledger.units["load"].why
+
+
+@pytest.mark.parametrize(("partial", "left"), [(False, ({"n": 1}, {"cursor": 1})), (True, ({}, {}))])
+def test_a_run_of_some_tasks_has_no_results_and_leaves_nothing(partial: bool, left: tuple[Any, Any]) -> None:
+    tasks = {"a": {"compute": {"n": "1"}}, "b": {"dependsOn": ["a"], "compute": {"n": "2"}}}
+    keep = {"cursor": {"type": "integer", "initial": 0, "value": "tasks.a.outputs.n"}}
+    definition = defined(tasks, outputs={"n": "tasks.a.outputs.n"}, keep=keep)
+    planner = Planner(definition, RunFacts(until=("a",) if partial else (), partial=partial), podless=frozenset("ab"))
+    for name in ("a",) if partial else ("a", "b"):
+        planner.tell_outputs(name, {"n": 1})
+        planner.tell_ended(name, [Attempt(name, 1, 0, 0)], 0.0)
+    plan = planner.decide(1.0)
+    assert plan.phase == "Succeeded" and (dict(plan.results), dict(plan.kept)) == left

@@ -133,6 +133,11 @@ class Run:
         return Packed.of(self.status)
 
     @property
+    def partial(self) -> bool:
+        """Whether it runs some tasks only, and takes the others over from no run."""
+        return bool(self.only or self.until)
+
+    @property
     def facts(self) -> RunFacts:
         """What expressions can read of it."""
         depth = self.caller.depth if self.caller else 0
@@ -144,7 +149,19 @@ class Run:
         only = tuple((self.reuse or {}).get("only") or self.only)
         bound = dict(variables(self.status.get("bound") or {}))
         return RunFacts(
-            *whose, params, depth, at, start, end, self.trigger_depth, self.root, began, only, self.until, bound
+            *whose,
+            params,
+            depth,
+            at,
+            start,
+            end,
+            self.trigger_depth,
+            self.root,
+            began,
+            only,
+            self.until,
+            self.partial,
+            bound,
         )
 
 

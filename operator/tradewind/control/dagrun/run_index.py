@@ -33,6 +33,7 @@ class Entry:
     again: bool
     cancelled: bool
     rounds: int
+    partial: bool = False
     backfills: frozenset[str] = NO_BACKFILLS
 
     @property
@@ -56,6 +57,7 @@ def entry(run: Run) -> Entry:
         again,
         run.cancelled,
         run.rounds,
+        run.partial,
         run.backfills,
     )
 

@@ -203,7 +203,8 @@ def _produced(
             continue
         for index, produces in enumerate(planner.definition.tasks[unit.task].produces):
             tell(unit.key, end.attempt.number, partial(update, planner.ledger, unit, index, produces))
-    for index, produces in enumerate(planner.definition.spec.produces if plan.phase == "Succeeded" else ()):
+    whole = plan.phase == "Succeeded" and not planner.ledger.run.partial
+    for index, produces in enumerate(planner.definition.spec.produces if whole else ()):
         tell("", 1, partial(update_of_run, planner.ledger, index, produces, now))
     return found, failures
 

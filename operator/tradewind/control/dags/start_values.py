@@ -76,7 +76,7 @@ class StartValues:
 
     async def _others(self, run: Run) -> Iterable[PastRun]:
         runs = await self._runs.of((run.namespace, run.dag))
-        return [other.past for other in pacing.each([*runs.values()]) if other.name != run.name]
+        return [other.past for other in pacing.each([*runs.values()]) if other.name != run.name and not other.partial]
 
     async def _look_up(self, run: Run, choose: Callable[[PastRun, Iterable[PastRun]], PastRun | None]) -> Run | None:
         """The current state of the chosen one of the earlier runs."""

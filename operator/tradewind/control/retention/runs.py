@@ -87,7 +87,7 @@ class HistoryReconciler:
         if run.final and not deleted and not run.deleting:
             grace, caller = REPEATS if run.how == "event" else GRACE, run.caller.uid if run.caller else ""
             done = run.phase == "Succeeded"
-            ended = EndedRun(_ended(run), run.version, done, grace, caller, run.moment, run.created)
+            ended = EndedRun(_ended(run), run.version, done, grace, caller, run.moment, run.created, run.partial)
             self._past[key][run.name] = ended
             if key in self._rules:
                 self.queue.add_after(key, SWEEP_DELAY)

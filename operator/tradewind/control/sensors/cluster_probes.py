@@ -34,7 +34,7 @@ class RunProbe:
         self.what = f"a run of DAG {poll.dag}" + (f" with logical date {date}" if date else "")
 
     async def ask(self) -> Mapping[str, Any]:
-        """`phase`, `name` and `results` of the latest run. Raises ProbeFailedError."""
+        """`phase`, `name` and `results` of the latest run of all tasks. Raises ProbeFailedError."""
         query = {"fieldSelector": f"spec.dag={self._poll.dag}"}
         if self._poll.labels:
             query["labelSelector"] = ",".join(f"{name}={value}" for name, value in self._poll.labels.items())
@@ -54,7 +54,7 @@ class RunProbe:
         looked = 0
         async for item in items(self._client, RUNS, self._namespace, RUNS_PAGE, **query):
             run = read_run(orjson.loads(item))
-            if moment is None or abs(run.moment - moment) < 1e-3:
+            if not run.partial and (moment is None or abs(run.moment - moment) < 1e-3):
                 last = run if last is None else max(last, run, key=lambda run: (run.created, run.name))
             looked += 1
             if looked == MOST_RUNS:

@@ -20,8 +20,8 @@ FACTS_PAGE = 100
 
 
 def facts_of(run: Run) -> Iterator[tuple[str, Fact]]:
-    """The facts about a run, each with its kind."""
-    if run.final:
+    """The facts about a run, each with its kind. A run of some tasks only has not completed its DAG."""
+    if run.final and not run.partial:
         ended = _seconds(run.status.get("finishedAt"), run)
         source = f"{run.namespace}/{run.dag}"
         yield (

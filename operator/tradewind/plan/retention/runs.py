@@ -30,6 +30,8 @@ class EndedRun(NamedTuple):
     """Epoch seconds of its logical date."""
     created: int = 0
     """Epoch seconds of its creation."""
+    partial: bool = False
+    """Whether it ran some tasks only: it has left nothing."""
 
 
 class Surplus(NamedTuple):
@@ -42,7 +44,7 @@ class Surplus(NamedTuple):
 
 def newest_success(runs: Mapping[str, EndedRun]) -> set[str]:
     """The run whose kept values the next run reads; none if no run has succeeded."""
-    places = ((past.moment, past.created, name) for name, past in runs.items() if past.succeeded)
+    places = ((past.moment, past.created, name) for name, past in runs.items() if past.succeeded and not past.partial)
     newest = max(places, default=None)
     return {newest[2]} if newest else set()
 

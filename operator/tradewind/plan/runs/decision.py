@@ -122,6 +122,9 @@ class RunFacts:
     """The only tasks that it runs; empty for all. Not visible to expressions."""
     until: tuple[str, ...] = ()
     """Tasks with which it ends: it runs these and what they need. Not visible to expressions."""
+    partial: bool = False
+    """Whether it leaves tasks out that no other run has done: it has no results, and later runs don't count it. Not visible to
+    expressions."""
     bound: Mapping[str, object] = field(default_factory=dict)
     """What it read when it began, by the names that expressions use."""
 

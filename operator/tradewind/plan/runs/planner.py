@@ -269,7 +269,7 @@ class Planner:
                 self.ledger, self._selection.deciding, self._timed_out and going, doomed=self._doomed and going
             )
             self._results, self._kept, self._ends = {}, {}, None
-            if phase == "Succeeded":
+            if phase == "Succeeded" and not self.ledger.run.partial:
                 try:
                     self._results, self._kept = results(self.ledger), kept(self.ledger)
                 except NoResult as error:
