@@ -196,6 +196,26 @@ def test_crds_that_are_not_served_yet_are_explained() -> None:
     assert explained(error) == "the CRDs were just installed: try again in some seconds"
 
 
+@pytest.mark.parametrize(
+    ("told", "names"),
+    [
+        (
+            "failed to create typed patch object (/d; tradewind.dev/v1alpha1, Kind=DAG): errors:\n"
+            "  .spec.params.note.optional: field not declared in schema\n  .spec.keep: field not declared in schema",
+            "spec.params.note.optional, spec.keep",
+        ),
+        (
+            'DAGRun in version "v1alpha1" cannot be handled as a DAGRun: strict decoding error: unknown field "spec.only"',
+            "spec.only",
+        ),
+    ],
+)
+def test_fields_that_older_crds_lack_are_explained(told: str, names: str) -> None:
+    assert explained(ApiError(400, "BadRequest", told)) == (
+        f"the cluster's CRDs are of another version than this command and don't know {names}: `tradewind doctor` says what to do"
+    )
+
+
 BESIDE = deployment("br", "--namespace=a")
 """An operator beside that of the namespace, which serves another one."""
 BESIDE_HERE = deployment("br", "--namespace=ns")

@@ -248,6 +248,33 @@ async def test_a_dag_is_described_with_its_bounds_and_outputs_in_the_notation_of
         assert [words for words in [*wanted, "Output:      n = tasks.a.outputs.x"] if words not in said] == []
 
 
+async def test_a_dag_is_described_with_what_its_runs_read_keep_and_react_to(tmp_path: Path) -> None:
+    async with scene(tmp_path) as there:
+        body = yaml.safe_load(DAG)
+        body["spec"] |= {
+            "params": {"note": {"optional": True}},
+            "keep": {"cursor": {"initial": "x", "value": "run.name"}},
+            "config": {"shop": {"configMap": "shops"}},
+            "waitForPrevious": True,
+            "failFast": True,
+        }
+        more = (
+            {"handles": {"of": ["*"], "ends": ["Failed", "Retry"]}},
+            {"teardown": {"of": ["a"]}},
+            {"onExit": ["Failed"]},
+        )
+        for name, role in zip(("tell", "undo", "bye"), more, strict=True):
+            body["spec"]["tasks"][name] = {**role, "compute": {"x": "1"}}
+        await there.client.create(DAGS, "default", body)
+        said = " ".join((await there.tradewind("describe", "dag", "d")).split())
+        for words in (
+            "Param: note (string, optional)", 'Keeps: cursor = run.name (string, initially "x")',
+            "Reads: ConfigMap shops as config.shop", "Waits: until the run before has succeeded", "Fails fast: yes",
+            "tell compute Failed, Retry of *", "undo compute teardown of a", "bye compute exit: Failed",
+        ):  # fmt: skip
+            assert words in said, said
+
+
 def test_a_type_that_is_not_known_is_one_problem(tmp_path: Path) -> None:
     (tmp_path / "d.yaml").write_text(DAG.replace("spec: {", "spec: {params: {p: {type: map, default: {a: 1}}}, "))
     done = cli(tmp_path, "lint", "d.yaml")

@@ -1,6 +1,7 @@
 """A run that is followed in a pipe: a line for each change, and what it waits for when nothing changes."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from tradewind.cli.output.terminal import Console
@@ -50,3 +51,12 @@ def test_after_a_while_it_says_what_it_still_waits_for(monkeypatch: pytest.Monke
     blocked, done = row("e", State.BLOCKED), row("f", State.SUCCEEDED)
     said = lines([*rows, blocked, done])[-1]
     assert said == "still waiting for a (Pending: no node), b (Pending: no node), c (Pending: no node) and 1 more"
+
+
+def test_after_a_while_it_says_why_a_run_is_queued(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "QUIET", 0.0)
+    console = Console()
+    console.file = io.StringIO()
+    with Screen(console, "title") as screen:
+        screen.show(replace(RUN, status={"phase": "Queued", "message": "waits for run p1"}), [])
+    assert "still waiting: run r is Queued: waits for run p1" in str(console.file.getvalue())

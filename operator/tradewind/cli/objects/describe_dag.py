@@ -31,6 +31,11 @@ BOUNDS = {
     "expectSuccessWithin": "Success in",
 }
 """Fields of the spec, by the label shown to people."""
+SWITCHES = {
+    "waitForPrevious": ("Waits", "until the run before has succeeded"),
+    "failFast": ("Fails fast", "yes: a run that can't succeed any more stops its tasks"),
+}
+"""Fields that are on or off, by label and words."""
 RECENT = 10
 """Runs that are shown."""
 
@@ -68,11 +73,18 @@ def _facts(dag: Object) -> list[tuple[str, str]]:
         facts.append(("Suspended", "yes: no new run begins"))
     for name, param in of_kind(dict, spec.get("params")).items():
         kind, default = param.get("type", "string"), param.get("default")
-        facts.append(("Param", f"{name} ({kind}{'' if default is None else f', default {notation(default)}'})"))
+        left_out = ", optional" if param.get("optional") else f", default {notation(default)}"
+        facts.append(("Param", f"{name} ({kind}{left_out if 'default' in param or param.get('optional') else ''})"))
     bounds = {label: spec[name] for name, label in BOUNDS.items() if name in spec}
     facts += [(label, typed(value)) for label, value in bounds.items()]
     for name, expression in of_kind(dict, spec.get("outputs")).items():
         facts.append(("Output", f"{name} = {expression}"))
+    for name, kept in of_kind(dict, spec.get("keep")).items():
+        first = f"{kept.get('type', 'string')}, initially {notation(kept.get('initial'))}"
+        facts.append(("Keeps", f"{name} = {kept.get('value')} ({first})"))
+    for name, source in of_kind(dict, spec.get("config")).items():
+        facts.append(("Reads", f"ConfigMap {source.get('configMap')} as config.{name}"))
+    facts += [(label, words) for field, (label, words) in SWITCHES.items() if spec.get(field)]
     return facts
 
 
@@ -83,8 +95,24 @@ def _table(*heads: str) -> Table:
 def _tasks(dag: Object) -> Table:
     table = _table("TASK", "DOES", "AFTER")
     for name, task in of_kind(dict, of_kind(dict, dag.get("spec")).get("tasks")).items():
-        table.add_row(Text(name), Text(_does(task)), Text(", ".join(map(str, of_kind(list, task.get("dependsOn"))))))
+        table.add_row(Text(name), Text(_does(task)), Text(_after(task)))
     return table
+
+
+def _after(task: dict[str, Any]) -> str:
+    """What a task runs after: other tasks, the ends that it handles, what it tears down, or the end of the run."""
+
+    def named(found: Any, field: str) -> str:
+        return ", ".join(map(str, of_kind(list, of_kind(dict, found).get(field))))
+
+    parts = [named(task, "dependsOn")]
+    if handles := of_kind(dict, task.get("handles")):
+        parts.append(f"{named(handles, 'ends') or 'Failed'} of {named(handles, 'of')}")
+    if teardown := of_kind(dict, task.get("teardown")):
+        parts.append(f"teardown of {named(teardown, 'of')}")
+    if task.get("onExit"):
+        parts.append(f"exit: {named(task, 'onExit')}")
+    return "; ".join(filter(None, parts))
 
 
 def _does(task: dict[str, Any]) -> str:

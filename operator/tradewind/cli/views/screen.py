@@ -73,7 +73,8 @@ class Screen:
         message = str(run.status.get("message") or unclaimed(run))
         self._print_line("", f"run {run.name}", run.phase or "Queued", message, "")
         if not run.final and self._held is None and time.monotonic() - self._spoke >= QUIET:
-            self.print(_still(rows) or f"still waiting: run {run.name} is {run.phase or 'Queued'}")
+            why = f": {message}" if message else ""
+            self.print(_still(rows) or f"still waiting: run {run.name} is {run.phase or 'Queued'}{why}")
 
     def log(self, label: str, lines: Sequence[str]) -> None:
         """Prints lines of a task's output."""
