@@ -80,6 +80,13 @@ async def test_a_spec_that_came_back_is_the_revision_that_it_was(here: Scene) ->
     assert [(item["revision"], item["current"]) for item in found] == [(1, True), (2, False)]
 
 
+async def test_a_dag_that_went_back_to_its_first_revision_is_compared_with_a_later_one(here: Scene) -> None:
+    await edited(here, spec("one"), spec("two"), spec("one"))
+    for command, way in (("rollback", "rollback etl --to 2"), ("diff", "diff etl 2")):
+        said = await failed(here, command, "etl")
+        assert f"no revision before the current one, 1; it has 1, 2: `tradewind {way}` takes one of them" in said
+
+
 async def test_a_diff_shows_the_lines_that_changed(here: Scene) -> None:
     await edited(here, spec("echo a", "echo b"), spec("echo a", "echo c"), spec("echo a", "echo d"))
     usual = await here.tradewind("diff", "etl")

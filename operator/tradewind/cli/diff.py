@@ -72,7 +72,7 @@ async def _diff_revisions(client: Client, namespace: str, dag: str, numbers: tup
     found = await living(client, namespace, dag)
     chosen = found.numbered(numbers[0]) if numbers else found.before
     if chosen is None:
-        raise click.ClickException(f"dag/{dag} has no revision before the current one; {found.summary()}")
+        raise click.ClickException(found.nothing_before(f"diff {dag}"))
     _print(chosen.spec, found.spec, label(found, chosen), label(found, found.current))
 
 

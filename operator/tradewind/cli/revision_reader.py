@@ -69,6 +69,13 @@ class RevisionEntry:
                 return item
         raise click.ClickException(f"dag/{self.name} has no revision {number}; {self.summary()}")
 
+    def nothing_before(self, way: str) -> str:
+        """Why there is no revision before the current one; `way` is the command that takes a number instead."""
+        words = f"dag/{self.name} has no revision before the current one"
+        if (current := self.current) is None or not (later := [item for item in self.revisions if item is not current]):
+            return f"{words}; {self.summary()}"
+        return f"{words}, {current.number}; {self.summary()}: `tradewind {way} {later[-1].number}` takes one of them"
+
     def summary(self) -> str:
         """The existing revisions, in words."""
         if not self.revisions:

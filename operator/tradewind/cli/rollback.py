@@ -30,7 +30,7 @@ async def command(client: Client, namespace: str, dag: str, to: int | None, dry_
     found = await living(client, namespace, dag)
     target = found.before if to is None else found.numbered(to)
     if target is None:
-        raise click.ClickException(f"dag/{dag} has no revision before the current one; {found.summary()}")
+        raise click.ClickException(found.nothing_before(f"rollback {dag} --to"))
     if target is found.current or target.spec == found.spec:
         say(f"nothing to do: revision {target.number} is the current one")
         return
