@@ -3,6 +3,10 @@
 import click
 import pytest
 from tradewind.cli.starts.selected import selected
+from tradewind.cli.starts.wanted import Wanted, run_body
+from tradewind.kube.client import Client
+from tradewind.kube.connection import Connection
+from tradewind.local.apiserver import ApiServer
 
 
 def test_what_is_given_is_json_or_text_by_task() -> None:
@@ -33,3 +37,16 @@ def test_what_is_given_is_json_or_text_by_task() -> None:
 def test_mistakes_are_told(until: list[str], only: list[str], given: dict[str, str], words: str) -> None:
     with pytest.raises(click.UsageError, match=words):
         selected(until, only, given)
+
+
+async def test_what_is_given_is_signed() -> None:
+    """The chart's policy refuses edits that don't say who makes them."""
+    async with (
+        ApiServer(token="t") as server,
+        Client(Connection(server.url, authorization=lambda: "Bearer t")) as client,
+    ):
+        body = run_body("d", {})
+        body["spec"] |= selected([], ["load"], {"extract.rows": "5"})
+        await Wanted().sign(client, body)
+    who = body["metadata"]["annotations"]["tradewind.dev/by"]
+    assert who and [edit["by"] for edit in body["spec"]["edits"]] == [who]
