@@ -7,7 +7,7 @@ WITH_CLUSTER = PYTHONPATH=tests TRADEWIND_E2E_SINCE=$$(date -u +%Y-%m-%dT%H:%M:%
 PURE := tests/plan tests/model tests/findings/test_lint.py tests/findings/test_mistakes.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit unit-pure unit-rest e2e e2e-disruptive e2e-beside-each-other e2e-judged test-on-a-cluster nightly chaos hostile fuzz lint fix crds docs docs-site requirements sbom licences changelog audit bench soak snapshots clean
+.PHONY: help setup demo test unit unit-pure unit-rest e2e e2e-disruptive e2e-beside-each-other e2e-judged nightly chaos hostile fuzz lint fix crds docs docs-site requirements sbom licences changelog audit bench soak snapshots clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -46,7 +46,7 @@ unit-rest: $(VENV)/.stamp
 	$(BIN)/pytest -m "not e2e" -n 5 --dist loadfile $(foreach test,$(PURE),$(if $(filter %.py,$(test)),--deselect,--ignore) $(test)) tests
 
 e2e: $(VENV)/.stamp ## Tests on a real cluster: $KUBECONFIG, kind, or one of our own making
-	@$(WITH_CLUSTER) $(MAKE) --no-print-directory e2e-disruptive e2e-beside-each-other e2e-judged
+	@$(WITH_CLUSTER) $(MAKE) --no-print-directory e2e-beside-each-other e2e-disruptive e2e-judged
 
 e2e-disruptive:
 	$(BIN)/pytest -m "e2e and disruptive" tests
@@ -58,12 +58,8 @@ e2e-judged:
 	$(BIN)/pytest -m "e2e and judges" tests
 
 test: $(VENV)/.stamp ## All tests; those on a real cluster are skipped, with the reason, where none can be had
-	@$(WITH_CLUSTER) $(MAKE) --no-print-directory test-on-a-cluster
-
-# Disruptive tests wait most of the time, and unit tests need no cluster: they run beside each other.
-test-on-a-cluster:
-	@$(MAKE) --no-print-directory -j 3 unit-pure unit-rest e2e-disruptive
-	@$(MAKE) --no-print-directory e2e-beside-each-other e2e-judged
+	@$(MAKE) --no-print-directory -j 3 unit-pure unit-rest cluster-build
+	@$(MAKE) --no-print-directory e2e
 
 nightly: $(VENV)/.stamp ## All tests in their long form, the long campaigns of faults and of hostile tenants: some hours
 	TRADEWIND_NIGHTLY=1 $(MAKE) --no-print-directory test

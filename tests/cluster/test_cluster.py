@@ -1,7 +1,6 @@
 """What every test on a real cluster takes for granted."""
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -132,11 +131,9 @@ def test_exec_runs_in_a_busybox_pod(cluster: Cluster, namespace: str) -> None:
     assert cluster.kubectl("exec", "box", "-n", namespace, "--", "id", "-u") == "65532\n"
 
 
-def test_up_again_is_quick_and_changes_nothing(cluster: Cluster) -> None:
+def test_up_again_changes_nothing(cluster: Cluster) -> None:
     uid = cluster.kubectl("get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}")
-    start = time.monotonic()
     assert cluster.provider.up() == cluster.kubeconfig
-    assert time.monotonic() - start < 5
     assert cluster.kubectl("get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}") == uid
 
 
