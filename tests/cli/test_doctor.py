@@ -286,12 +286,15 @@ async def test_the_runs_are_those_of_the_namespace_asked_for(tmp_path: Path) -> 
     async with scene(tmp_path) as here:
         await here.queued("here", "d")
         for arguments, words in (
-            ((), "1 active run in namespace default"),
-            (("-n", "kube-system"), "no active runs in namespace kube-system"),
+            (
+                (),
+                ("1 active run in namespace default", "no operator has taken up default/here"),
+            ),  # the latter if it is slow
+            (("-n", "kube-system"), ("no active runs in namespace kube-system",)),
         ):
             process = await here.start("doctor", "--operator-namespace", "kube-public", *arguments)
             out, _ = await process.communicate()
-            assert words in out.decode(), out.decode()
+            assert any(word in out.decode() for word in words), out.decode()
 
 
 def _without(name: str) -> list[Body]:
