@@ -4,6 +4,7 @@ from collections import Counter
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tradewind.plan.expressions import cel_rule
@@ -16,6 +17,7 @@ from tradewind.plan.runs.planner import Planner
 from plan.game import Game, defined
 
 FATES = ["", "", "", "Error", "OutputInvalid", "Evicted", "PodDeleted", "SkippedItself"]
+pytestmark = pytest.mark.timeout(1200)
 CEL = ["Failed({0}) || Succeeded({1})", "Done({0}) && !Skipped({1})", "Lost({0})"]
 SOURCES = [
     {"items": []},
