@@ -130,6 +130,11 @@ class Definition:
         return frozenset(name for name, task in self.tasks.items() if task.handles)
 
     @cached_property
+    def aside(self) -> frozenset[str]:
+        """Tasks that have no part in how a run ends: exit tasks and handlers."""
+        return self.handlers.union(self.exits)
+
+    @cached_property
     def exits(self) -> tuple[str, ...]:
         """Exit tasks, in order."""
         return tuple(name for name in self.graph.order if self.tasks[name].on_exit)

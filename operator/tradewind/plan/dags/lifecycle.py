@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from tradewind.model.task import HANDLED, Task
 from tradewind.plan import pacing
 from tradewind.plan.dags.graph import reach
-from tradewind.plan.documents.nearest import choose, listed
+from tradewind.plan.documents.nearest import listed, unknown_tasks
 from tradewind.plan.documents.problem import Problem
 
 PAIRS = 1_000_000
@@ -58,7 +58,7 @@ def handled(name: str, tasks: Mapping[str, Task]) -> list[str]:
 
 
 def _handler_problems(path: str, name: str, tasks: Mapping[str, Task]) -> Iterator[Problem]:
-    task, there = tasks[name], ""
+    task = tasks[name]
     if task.for_each is not HANDLED:
         yield Problem(f"{path}.forEach", "a handler runs for each end that it handles", "leave out forEach or handles")
     for field, given in (
@@ -71,12 +71,12 @@ def _handler_problems(path: str, name: str, tasks: Mapping[str, Task]) -> Iterat
             yield Problem(f"{path}.{field}", "a handler runs as soon as a task ends", f"leave out {field} or handles")
     if task.approval:
         yield Problem(f"{path}.approval", "a handler decides nothing", "write an approval that depends on the task")
-    for index, other in enumerate(task.handles.of if task.handles else ()):
-        where = f"{path}.handles.of[{index}]"
-        if other != "*" and other not in tasks:
-            there = there or f"there are: {listed(tasks)}"
-            yield Problem(where, f"there is no task {other!r}", choose(other, tasks, there))
-        elif other != "*" and (tasks[other].handles or tasks[other].on_exit):
+    named = [
+        (f"{path}.handles.of[{index}]", other) for index, other in enumerate(task.handles.of if task.handles else ())
+    ]
+    yield from unknown_tasks(((where, other) for where, other in named if other != "*" and other not in tasks), tasks)
+    for where, other in named:
+        if other in tasks and (tasks[other].handles or tasks[other].on_exit):
             kind = "a handler" if tasks[other].handles else "an exit task"
             yield Problem(where, f"{other} is {kind}", "name tasks that are neither handlers nor exit tasks")
 

@@ -20,6 +20,8 @@ class Links:
     """Teardowns of this setup."""
     handlers: Mapping[str, Sequence[str]]
     """Handlers of its ends."""
+    retry_handlers: Mapping[str, Sequence[str]]
+    """Those of them that handle retries."""
 
 
 def links(tasks: Mapping[str, Task], graph: Graph, needs: Mapping[str, Sequence[str]]) -> Links:
@@ -28,14 +30,18 @@ def links(tasks: Mapping[str, Task], graph: Graph, needs: Mapping[str, Sequence[
     watchers: dict[str, list[str]] = {}
     teardowns: dict[str, list[str]] = {}
     handlers: dict[str, list[str]] = {}
+    retry_handlers: dict[str, list[str]] = {}
     for name, task in tasks.items():
         for setup in task.teardown.of if task.teardown else ():
             teardowns.setdefault(setup, []).append(name)
         for other in graph.upstream[name] if task.handles else ():
             handlers.setdefault(other, []).append(name)
+            if task.handles and "Retry" in task.handles.ends:
+                retry_handlers.setdefault(other, []).append(name)
         if task.for_each and task.for_each.items_of:
             chained.setdefault(task.for_each.items_of, []).append(name)
         for need in needs.get(name, ()):
             if need not in graph.upstream[name]:
                 watchers.setdefault(need, []).append(name)
-    return Links({task: place for place, task in enumerate(graph.order)}, chained, watchers, teardowns, handlers)
+    places = {task: place for place, task in enumerate(graph.order)}
+    return Links(places, chained, watchers, teardowns, handlers, retry_handlers)

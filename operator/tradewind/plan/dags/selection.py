@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.dags.graph import reach
-from tradewind.plan.documents.nearest import choose, listed
+from tradewind.plan.documents.nearest import unknown_tasks
 from tradewind.plan.documents.problem import Problem
 from tradewind.plan.outcomes.state import State
 
@@ -48,20 +48,20 @@ def selection_problems(definition: Definition, only: Sequence[str], until: Seque
     """Tasks that don't exist."""
     if only and until:
         yield Problem("spec.until", "only and until exclude each other", "write one of them")
-    for field, names in (("only", only), ("until", until)):
-        for index, name in enumerate(names):
-            if name not in definition.tasks:
-                there = f"there are: {listed(definition.tasks)}"
-                yield Problem(
-                    f"spec.{field}[{index}]", f"there is no task {name!r}", choose(name, definition.tasks, there)
-                )
+    named = [
+        (f"spec.{field}[{index}]", name)
+        for field, names in (("only", only), ("until", until))
+        for index, name in enumerate(names)
+    ]
+    yield from unknown_tasks(((path, name) for path, name in named if name not in definition.tasks), definition.tasks)
 
 
 def bypassed(
     definition: Definition, only: Sequence[str], until: Sequence[str], asking: Collection[str]
 ) -> Iterator[Problem]:
     """Approvals that a run of `only` these tasks, or `until` these, would bypass; `asking` are the tasks that ask for one."""
-    if until and (left := [name for name in asking if name in select(definition, until=until).left_out]):
+    left_out = select(definition, until=until).left_out
+    if left := [name for name in asking if name in left_out]:
         for name in definition.exits:
             # A rejection ends the run as Failed, and a person can cancel it: other exit tasks wait for no approval.
             if set(definition.tasks[name].on_exit) <= {"Succeeded"}:

@@ -18,7 +18,7 @@ from tradewind.plan.cel.program import Program
 from tradewind.plan.dags import expression_sites, task_outputs
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.dags.fan_out import FanOutError, items
-from tradewind.plan.documents.nearest import choose, listed
+from tradewind.plan.documents.nearest import choose, unknown_tasks
 from tradewind.plan.documents.problem import Problem
 from tradewind.plan.documents.wording import QUOTE, WRITTEN
 from tradewind.plan.expressions import comparisons, interpolation
@@ -44,16 +44,15 @@ def names(spec: DAGSpec) -> Iterator[Problem]:
                 "not a task name",
                 "use at most 63 lower-case letters, digits and '-', with a letter or digit at both ends",
             )
-    for name in spec.params:
-        if not re.fullmatch(IDENTIFIER, name):
-            yield Problem(f"spec.params.{name[:80]}", "not a param name", "use at most 63 letters, digits and '_'")
-    for name in spec.outputs:
-        if not re.fullmatch(IDENTIFIER, name):
-            yield Problem(f"spec.outputs.{name[:80]}", "not an output name", "use at most 63 letters, digits and '_'")
-    for field, names in (("keep", spec.keep), ("config", spec.config)):
-        for name in names:
+    for field, keys, what in (
+        ("params", spec.params, "not a param name"),
+        ("outputs", spec.outputs, "not an output name"),
+        ("keep", spec.keep, "not a name"),
+        ("config", spec.config, "not a name"),
+    ):
+        for name in keys:
             if not re.fullmatch(IDENTIFIER, name):
-                yield Problem(f"spec.{field}.{name[:80]}", "not a name", "use at most 63 letters, digits and '_'")
+                yield Problem(f"spec.{field}.{name[:80]}", what, "use at most 63 letters, digits and '_'")
 
 
 def of_booleans(spec: DAGSpec) -> Iterator[Problem]:
@@ -78,13 +77,15 @@ def booleans(path: str, **keys: Iterable[str]) -> Iterator[Problem]:
 
 def dangling(tasks: Mapping[str, Task]) -> Iterator[Problem]:
     """References to tasks that don't exist."""
-    there = ""
-    for name, task in pacing.each(tasks.items()):
-        for index, dependency in enumerate(task.depends_on):
-            if dependency not in tasks:
-                there = there or f"there are: {listed(tasks)}"
-                what, instead = f"there is no task {dependency!r}", choose(dependency, tasks, there)
-                yield Problem(f"spec.tasks.{name}.dependsOn[{index}]", what, instead)
+    yield from unknown_tasks(
+        (
+            (f"spec.tasks.{name}.dependsOn[{index}]", dependency)
+            for name, task in pacing.each(tasks.items())
+            for index, dependency in enumerate(task.depends_on)
+            if dependency not in tasks
+        ),
+        tasks,
+    )
 
 
 def params(spec: DAGSpec) -> Iterator[Problem]:

@@ -1,7 +1,7 @@
 """What is not known of a DAG since some of its fields can't be read."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 
 from tradewind.model.base import DNS_LABEL
@@ -36,19 +36,11 @@ _OUTPUTS = frozenset(("approval", "artifacts", "compute", "dag", "http", "output
 class UnreadOfDAG(Unread):
     """The fields of a DAG that can't be read."""
 
-    def holds(self, path: str) -> bool:
-        """As of any document; a task has the fields of spec.defaults too."""
-        if super().holds(path):
-            return True
-        match = _TASK.match(path)
-        return bool(match and match[2] and super().holds(f"spec.defaults.{match[2]}"))
-
-    def touches(self, path: str) -> bool:
-        """As of any document; a task has the fields of spec.defaults too."""
-        if super().touches(path):
-            return True
-        match = _TASK.match(path)
-        return bool(match and match[2] and super().touches(f"spec.defaults.{match[2]}"))
+    def _places(self, path: str) -> Iterator[str]:
+        """A task has the fields of spec.defaults too."""
+        yield path
+        if (match := _TASK.match(path)) and match[2]:
+            yield f"spec.defaults.{match[2]}"
 
     @cached_property
     def vague(self) -> frozenset[str]:

@@ -3,12 +3,13 @@
 The time to compare two names grows with the square of their length, and tenants decide the number of names: each
 document has a budget, and only a limited number of names are compared with one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 from heapq import nlargest
 
 from tradewind.plan import pacing
 from tradewind.plan.documents import budget
+from tradewind.plan.documents.problem import Problem
 
 ALIKE = 0.7
 """Minimum similarity of two names, from 0 to 1."""
@@ -80,6 +81,14 @@ def choose(word: str, known: Iterable[str], there: str) -> str:
     """What to write instead of an unknown name: the nearest one, if any, and `there`, which says what there is."""
     guess = did_you_mean(word, known)
     return f"{guess} {there}" if guess else there
+
+
+def unknown_tasks(named: Iterable[tuple[str, str]], tasks: Iterable[str]) -> Iterator[Problem]:
+    """Problems for names, each with its field path, that none of the tasks has."""
+    there = ""
+    for path, name in named:
+        there = there or f"there are: {listed(tasks)}"
+        yield Problem(path, f"there is no task {name!r}", choose(name, tasks, there))
 
 
 def listed(names: Iterable[str]) -> str:

@@ -22,11 +22,17 @@ class Unread:
 
     def holds(self, path: str) -> bool:
         """Whether a field is, or may be, among them or within one of them."""
-        return path in self.all or any(above in self.all for above in _above(path))
+        return any(
+            place in self.all or any(above in self.all for above in _above(place)) for place in self._places(path)
+        )
 
     def touches(self, path: str) -> bool:
         """Whether that is so for a field or anything in it."""
-        return path in self._around or self.holds(path)
+        return any(place in self._around for place in self._places(path)) or self.holds(path)
+
+    def _places(self, path: str) -> Iterator[str]:
+        """Where a field can be written."""
+        yield path
 
     def without_followers(self, found: Iterable[Problem]) -> list[Problem]:
         """The problems that don't follow from what could not be read."""

@@ -95,7 +95,7 @@ class Approvals:
 
     def open(self, planner: Planner) -> int:
         """Approvals that were neither given nor skipped. One that the run leaves out is open."""
-        states, left_out = planner.ledger.states, planner.left_out
+        states, left_out = planner.ledger.states, planner.selection.left_out
         return self.bits(
             name
             for name in self.asking

@@ -15,12 +15,11 @@ BLAMED_TASKS_LIMIT = 5
 def conclusion(
     ledger: TaskLedger, deciding: Collection[str], timed_out: bool, exited: bool = False, doomed: bool = False
 ) -> tuple[Phase, str]:
-    """Phase and message, as the `deciding` tasks have ended. Exit tasks and handlers don't decide, but are counted in the message once they have `exited`. A run fails
-    if a task without dependents failed, or could not run because of a failure; if it was `doomed`, the others were
-    stopped for that."""
+    """Phase and message, as the `deciding` tasks have ended. Exit tasks and handlers don't decide, but are counted in the
+    message once they have `exited`. A run fails if a deciding task failed, or could not run because of a failure; if it was
+    `doomed`, the others were stopped for that."""
     definition = ledger.definition
-    aside = {*definition.exits, *definition.handlers}
-    states = {task: state for task, state in ledger.states.items() if task not in aside}
+    states = {task: state for task, state in ledger.states.items() if task not in definition.aside}
     failed = [task for task in definition.graph.order if task in states and _at_fault(ledger, task)]
     tally, total = (ledger.tally, ledger.total) if exited else _counted(ledger)
     if State.CANCELLED in states.values() and not doomed:
@@ -59,7 +58,7 @@ def exit_story(ledger: TaskLedger) -> str:
 def _counted(ledger: TaskLedger) -> tuple[Counter[State], int]:
     """The number of tasks and items by state, and in total, without exit tasks and handlers."""
     tally, total = Counter(ledger.tally), ledger.total
-    for task in (*ledger.definition.exits, *ledger.definition.handlers):
+    for task in ledger.definition.aside:
         states = [unit.state for unit in ledger.members(task)] or [ledger.states[task]]
         tally.subtract(states)
         total -= len(states)

@@ -1,6 +1,6 @@
 """How tasks ended, as data for expressions: a function of the attempts, so that it is the same after a restart."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -28,32 +28,33 @@ def failure(unit: Unit) -> Mapping[str, Any]:
     return {"reason": last.reason, "exitCode": exit_code(last), "message": words, "attempts": len(unit.ended)}
 
 
-def handled_ends(
-    task: str, state: State, units: Sequence[Unit], fan_out: bool, why: str
-) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
-    """The ends of a task that handlers may run for: the kind of each, the number of its last attempt (0 for a fan-out, or if
-    there is none), and the data."""
-    if not fan_out:
-        started = max((unit.live.number if unit.live else 0 for unit in units), default=0)
-        for attempt in (attempt for unit in units for attempt in unit.ended):
-            started = max(started, attempt.number)
-        for attempt in (attempt for unit in units for attempt in unit.ended if not attempt.succeeded):
-            if attempt.number < started:
-                words = (FAILURES | LOSSES).get(attempt.reason, "")
-                yield (
-                    "Retry",
-                    attempt.number,
-                    _end(task, "Retry", attempt.reason, exit_code(attempt), words, attempt.number),
-                )
-    kind = {State.LOST: "Failed"}.get(state, str(state))
-    if state not in FINAL:
-        return
-    if fan_out:
+End = tuple[str, int, Mapping[str, Any]]
+"""The kind of an end that handlers may run for, the number of its attempt (0 if there is none), and the data."""
+
+
+def ends_of_unit(unit: Unit) -> Iterator[End]:
+    """The ends of a task without items: attempts that another one has followed, and its own end."""
+    started = max([unit.live.number if unit.live else 0, *(attempt.number for attempt in unit.ended)])
+    for attempt in unit.ended:
+        if not attempt.succeeded and attempt.number < started:
+            words = (FAILURES | LOSSES).get(attempt.reason, "")
+            known = _end(unit.task, "Retry", attempt.reason, exit_code(attempt), words, attempt.number)
+            yield "Retry", attempt.number, known
+    if unit.state in FINAL:
+        number, kind = unit.ended[-1].number if unit.ended else 0, _kind(unit.state)
+        yield kind, number, {"task": unit.task, "state": kind, **failure(unit), "attempts": len(unit.ended)}
+
+
+def ends_of_fan_out(task: str, state: State, why: str) -> Iterator[End]:
+    """The end of a fan-out as a whole."""
+    if state in FINAL:
+        kind = _kind(state)
         reason = "ItemsFailed" if kind == "Failed" else ""
         yield kind, 0, _end(task, kind, reason, -1 if reason else 0, why, 0)
-    else:
-        number = units[0].ended[-1].number if units[0].ended else 0
-        yield kind, number, {"task": task, "state": kind, **failure(units[0]), "attempts": len(units[0].ended)}
+
+
+def _kind(state: State) -> str:
+    return str(State.FAILED if state is State.LOST else state)
 
 
 def _end(task: str, state: str, reason: str, code: int, message: str, attempts: int) -> Mapping[str, Any]:

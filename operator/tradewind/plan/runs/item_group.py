@@ -34,9 +34,9 @@ class Group:
 
     def stand(self) -> tuple[State, str]:
         """The fan-out's state, once it has units."""
-        if self.news is not None and (self.awaited or self.units is None):
-            if self.awaited:
-                return (State.RUNNING if self.live else State.BLOCKED), ""
+        if self.awaited:
+            return (State.RUNNING if self.live else State.BLOCKED), ""
+        if self.news is not None and self.units is None:
             return State.SKIPPED, "there is nothing to handle"
         assert self.units is not None  # noqa: S101 - the caller knows
         total = len(self.units)

@@ -4,7 +4,7 @@ A planner is fed facts (ended attempts, live pods, outputs) and asked what to do
 changed, so that an event in a run of ten thousand tasks costs as much as in a run of ten. Its answer depends on the
 facts alone, not on the order in which they came: a new planner with the same facts gives the same answer."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
 from itertools import islice
 from typing import Any
@@ -20,7 +20,7 @@ from tradewind.plan.outcomes.attempt import CANCELLED, FAIL_FAST, RUN_TIMEOUT, A
 from tradewind.plan.outcomes.state import BAD, FINAL, LIVE, State
 from tradewind.plan.runs.conclusion import conclusion, exit_story
 from tradewind.plan.runs.decision import IN_ORDER, Hold, Live, Plan, RunFacts, Stop
-from tradewind.plan.runs.failure import handled_ends, lasted, of_units
+from tradewind.plan.runs.failure import ends_of_fan_out, ends_of_unit, lasted, of_units
 from tradewind.plan.runs.gate import Ruling, condition, ruling
 from tradewind.plan.runs.item_group import Group
 from tradewind.plan.runs.outputs import NoResult, kept, results
@@ -64,9 +64,9 @@ class Planner:
         """Tasks that have an attempt, or an item with one."""
         self._links = definition.links
         self._fails_fast = definition.spec.fail_fast
-        self._selection = select(definition, run.only, run.until)
+        self.selection = select(definition, run.only, run.until)
         self.definition = definition
-        self.ledger = TaskLedger(definition, run, self.fixed, self.ends, self._selection.left_out)
+        self.ledger = TaskLedger(definition, run, self.fixed, self.ends, self.selection.left_out)
         self.clear()
 
     def clear(self) -> None:
@@ -135,7 +135,7 @@ class Planner:
 
     def _mark_ran(self, unit: Unit) -> None:
         """A teardown runs if its setup ran, however that ended; handlers may run for retries."""
-        for name in self._links.handlers.get(unit.task, ()):
+        for name in self._links.retry_handlers.get(unit.task, ()):
             self._mark_handler(name, unit.task)
         for name in self._links.teardowns.get(unit.task, ()):
             for member in self.ledger.members(name):
@@ -176,22 +176,12 @@ class Planner:
         """Whether a person, or another run, has set the final state of a task or item."""
         return key in self._fixed
 
-    @property
-    def left_out(self) -> Collection[str]:
-        """The tasks that the run leaves out."""
-        return self._selection.left_out
-
-    @property
-    def unneeded(self) -> Collection[str]:
-        """Those of them on which nothing depends that runs."""
-        return self._selection.unneeded
-
     def _set(self, task: str) -> tuple[State, str] | None:
         """The final state of a task that does not follow from its attempts: a person, or another run, has set it, or this run
         leaves it out."""
         if found := self._fixed.get(task):
             return found
-        state = self._selection.left_out.get(task)
+        state = self.selection.left_out.get(task)
         return (state, LEFT_OUT) if state else None
 
     def tell_outputs(self, key: str, outputs: Mapping[str, Any]) -> None:
@@ -249,7 +239,7 @@ class Planner:
             if (
                 plan.phase == "Succeeded"
             ):  # exit tasks saw the result of the others only; now all are counted, as in `progress`
-                _, plan.message = conclusion(self.ledger, self._selection.deciding, timed_out=False, exited=True)
+                _, plan.message = conclusion(self.ledger, self.selection.deciding, timed_out=False, exited=True)
             plan.message += exit_story(self.ledger)
             plan.results, plan.kept = self._results, self._kept
             plan.wake_at = None
@@ -266,7 +256,7 @@ class Planner:
         if self._outcome is None:
             going = not self._cancelled
             phase, message = conclusion(
-                self.ledger, self._selection.deciding, self._timed_out and going, doomed=self._doomed and going
+                self.ledger, self.selection.deciding, self._timed_out and going, doomed=self._doomed and going
             )
             self._results, self._kept, self._ends = {}, {}, None
             if phase == "Succeeded" and not self.ledger.run.partial:
@@ -281,8 +271,7 @@ class Planner:
         """The variables that only exit tasks know: how the run ends, what failed, and how long it took."""
         phase, message = self.outcome()
         if self._ends is None:
-            aside = {*self.definition.exits, *self.definition.handlers}
-            names = (name for name in self.definition.graph.order if name not in aside)
+            names = (name for name in self.definition.graph.order if name not in self.definition.aside)
             units = [unit for name in names for unit in self.ledger.members(name)]
             self._ends = {
                 "run.outcome": phase,
@@ -415,11 +404,15 @@ class Planner:
         handles = self.definition.tasks[group.task].handles
         assert handles is not None  # noqa: S101 - it is a handler
         for task in dict.fromkeys(news):
-            units, fan_out = self.ledger.members(task), self.ledger.groups.get(task)
-            if self._set(task) or any(self.fixed(unit.key) for unit in units):
+            if self._set(task) or any(self.fixed(unit.key) for unit in self.ledger.members(task)):
                 continue  # Nothing has ended here.
-            why = fan_out.why if fan_out else ""
-            for kind, number, end in handled_ends(task, self.ledger.states[task], units, fan_out is not None, why):
+            fan_out = self.ledger.groups.get(task)
+            ends = (
+                ends_of_fan_out(task, self.ledger.states[task], fan_out.why)
+                if fan_out
+                else ends_of_unit(self.ledger.units[task])
+            )
+            for kind, number, end in ends:
                 index = ENDS_PER_TASK * self._links.place[task] + min(number, ENDS_PER_TASK - 1)
                 unit = self._unit(group.task, index, end)
                 if kind not in handles.ends or unit.key in self.ledger.units:
@@ -493,7 +486,7 @@ class Planner:
         if state not in FINAL:
             return
         self._open -= 1
-        decides = self._fails_fast and task in self._selection.deciding
+        decides = self._fails_fast and task in self.selection.deciding
         if decides and not self._doomed and self.ledger.counted(task, state) in BAD:
             self._doomed = True
             self._mark_all()

@@ -7,7 +7,7 @@ from tradewind.model.shown import counted
 from tradewind.plan import pacing
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.dags.graph import reach
-from tradewind.plan.documents.nearest import choose, listed
+from tradewind.plan.documents.nearest import choose, listed, unknown_tasks
 from tradewind.plan.documents.problem import Invalid, Problem
 from tradewind.plan.expressions.spelling import cel_name
 from tradewind.plan.expressions.typed_values import problem_with
@@ -29,7 +29,7 @@ def rework(
     of the DAGs in `within` ask for approvals."""
     changes: dict[str, Change] = {}
     problems: list[Problem] = []
-    approvals = Approvals(planner.definition, within, planner.unneeded)
+    approvals = Approvals(planner.definition, within, planner.selection.unneeded)
     pending = approvals.open(planner) if any(edit.action != "Clear" for edit in edits) else 0
     if retried:
         failed = {task for task, state in planner.ledger.states.items() if state in (*BAD, State.CANCELLED)}
@@ -39,7 +39,7 @@ def rework(
     for number, edit in enumerate(pacing.each(edits), first):
         path = f"spec.edits[{number}]"
         found = [*_wrong(planner, edit, path)] or [*_passing(planner, edit, path, approvals, pending, changes)]
-        found = found or [*_unfit_outputs(planner.definition, edit, path, planner.left_out)]
+        found = found or [*_unfit_outputs(planner.definition, edit, path, planner.selection.left_out)]
         problems += found
         if found:
             continue
@@ -82,8 +82,7 @@ def unfit_at_start(definition: Definition, edits: Sequence[Edit], left_out: Coll
     for number, edit in enumerate(pacing.each(edits)):
         path, there = f"spec.edits[{number}]", definition.tasks
         unknown = [(where, key) for where, key in _named(edit, path) if parse_key(key)[0] not in there]
-        for where, key in unknown:
-            yield Problem(where, f"there is no task {key!r}", choose(key, there, f"there are: {listed(there)}"))
+        yield from unknown_tasks(unknown, there)
         if not unknown:
             yield from _unfit_outputs(definition, edit, path, left_out)
 
@@ -275,7 +274,9 @@ def taken_over(
     skipped = {
         name
         for name in definition.tasks
-        if planner.ledger.states.get(name) is State.SKIPPED and not planner.fixed(name) and name not in planner.left_out
+        if planner.ledger.states.get(name) is State.SKIPPED
+        and not planner.fixed(name)
+        and name not in planner.selection.left_out
     }
     skipped -= {*reuse.rerun, *approvals.after(*reuse.rerun)}
     while True:
@@ -290,7 +291,7 @@ def _done(planner: Planner, definition: Definition, reuse: Reuse) -> set[str]:
     """Tasks that succeeded and need not run again."""
     rerun = set(reuse.only) or {*reuse.rerun, *reach(reuse.rerun, definition.graph.downstream)}
     names = definition.tasks.keys() - rerun - set(definition.exits) - definition.handlers
-    left_out = {name for name in planner.left_out if not planner.fixed(name)}
+    left_out = {name for name in planner.selection.left_out if not planner.fixed(name)}
     return {name for name in names - left_out if planner.ledger.states.get(name) is State.SUCCEEDED}
 
 
