@@ -158,13 +158,14 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         revision = f"{number} ({revision})"
     facts = [("DAG", run.dag), ("Revision", revision)]
     if params := of_kind(dict, status.get("params") or run.params):
-        facts.append(("Params", ", ".join(f"{name}={_plain(value)}" for name, value in params.items())))
+        facts.append(("Params", _listed(params)))
+    bound = of_kind(dict, status.get("bound"))
     for root, label in (("previous", "Run before"), ("lastSuccess", "Last success")):
-        if earlier := of_kind(dict, of_kind(dict, status.get("bound")).get(root)):
+        if earlier := of_kind(dict, bound.get(root)):
             facts.append((label, f"{earlier.get('name')} ({earlier.get('phase')})" if earlier.get("name") else "none"))
-    for label, given in (("Kept before", of_kind(dict, status.get("bound")).get("kept")), ("Kept", status.get("kept"))):
+    for label, given in (("Kept before", bound.get("kept")), ("Kept", status.get("kept"))):
         if values := of_kind(dict, given):
-            facts.append((label, ", ".join(f"{name}={_plain(value)}" for name, value in values.items())))
+            facts.append((label, _listed(values)))
     if results := status.get("results"):
         facts.append(("Results", json.dumps(results, ensure_ascii=False)))
     if run.caller:
@@ -179,6 +180,11 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         words = f"{condition['status']} ({condition.get('reason')})"
         facts.append((condition["type"], f"{words} {condition.get('message') or ''}".strip()))
     return facts
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    """Values with their names."""
+    return ", ".join(f"{name}={_plain(value)}" for name, value in values.items())
 
 
 def _plain(value: Any) -> str:

@@ -1,12 +1,12 @@
 """`tradewind run`: runs a DAG from a file on this machine, or a DAG of the cluster."""
 
-from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 import click
 import orjson
 
+from tradewind.cli.objects.dated_runs import moment_of
 from tradewind.cli.objects.targets import DAG, NewName
 from tradewind.cli.objects.watch import follow_to_end
 from tradewind.cli.options import FILES, OUTPUT, PARAM, REASON, cluster, connects, pairs, run_to_end
@@ -24,7 +24,6 @@ from tradewind.kube.errors import Forbidden
 from tradewind.kube.resources import DAGS, RUNS
 from tradewind.model.run import DAGRun
 from tradewind.model.value import Param
-from tradewind.plan.triggers.calendar import dated_moment_of
 from tradewind.plan.triggers.trigger import told
 
 
@@ -145,7 +144,7 @@ def command(
         reason=reason,
         ask=ask,
         spec={
-            **({"logicalDate": told(_moment(logical_date))} if logical_date else {}),
+            **({"logicalDate": told(moment_of(logical_date, "--logical-date"))} if logical_date else {}),
             **selected(until, only, pairs(given, "--given")),
         },
     )
@@ -195,13 +194,6 @@ async def _run_there(
             say_data({"run": created.name, "namespace": namespace}, output)
         return True
     return await follow_to_end(client, namespace, created.name, log, output)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return dated_moment_of(text, UTC)
-    except ValueError as error:
-        raise click.UsageError(f"--logical-date: {error}") from None
 
 
 async def _declared(client: Client, namespace: str, dag: str) -> dict[str, Param] | None:

@@ -66,10 +66,10 @@ class Param(Bounds):
     examples: Annotated[list[Anything], Field(max_length=16)] = []
     """Values that prompts and forms suggest. Others are allowed."""
 
+    default: Anything = None
+    """Value for runs that don't set one."""
+
     @property
     def required(self) -> bool:
         """Whether a run must give a value."""
         return self.default is None and not self.optional
-
-    default: Anything = None
-    """Value for runs that don't set one."""

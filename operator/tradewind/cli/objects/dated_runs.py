@@ -45,7 +45,11 @@ async def each_run(
         raise click.UsageError(
             f"{which}: say which of its runs, with --since TIME, --until TIME or both; or name a run"
         )
-    found = await _dated(client, namespace, dag, _moment(since, "--since"), _moment(until, "--until"))
+    first, end = (
+        moment_of(text, option).timestamp() if text is not None else usual
+        for text, option, usual in ((since, "--since", float("-inf")), (until, "--until", float("inf")))
+    )
+    found = await _dated(client, namespace, dag, first, end)
     if not found:
         raise click.ClickException(f"{which} has no runs in this range: see `tradewind get runs --dag {dag}`")
     refused = 0
@@ -59,22 +63,19 @@ async def each_run(
         raise click.ClickException(f"none of {counted(refused, 'run')} is changed")
 
 
-async def _dated(client: Client, namespace: str, dag: str, since: float | None, until: float | None) -> list[Run]:
+async def _dated(client: Client, namespace: str, dag: str, first: float, end: float) -> list[Run]:
     runs = [
         read_run(orjson.loads(raw))
         async for raw in items(client, RUNS, namespace, PAGE, fieldSelector=f"spec.dag={dag}")
     ]
-    first, end = since if since is not None else float("-inf"), until if until is not None else float("inf")
     return sorted(
         (run for run in runs if first <= run.moment < end), key=lambda run: (run.moment, run.created, run.name)
     )
 
 
-def _moment(text: str | None, option: str) -> float | None:
-    if text is None:
-        return None
+def moment_of(text: str, option: str) -> datetime:
+    """A point in time from the command line, in UTC unless it has an offset. Raises UsageError, with the option."""
     try:
-        found: datetime = dated_moment_of(text, UTC)
+        return dated_moment_of(text, UTC)
     except ValueError as error:
         raise click.UsageError(f"{option}: {error}") from None
-    return found.timestamp()

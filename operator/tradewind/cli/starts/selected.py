@@ -5,7 +5,10 @@ from typing import Any
 
 import click
 
-from tradewind.model.bounded import PARAMS_LIMIT, OutOfBounds, read_json
+from tradewind.model.value import Param
+from tradewind.plan.expressions.typed_values import from_text
+
+JSON_OR_TEXT = Param(type="any")
 
 
 def selected(until: Sequence[str], only: Sequence[str], given: Mapping[str, str]) -> dict[str, Any]:
@@ -22,17 +25,9 @@ def selected(until: Sequence[str], only: Sequence[str], given: Mapping[str, str]
             raise click.UsageError(f"--given {name}: write --given TASK.OUTPUT=VALUE")
         if task in only:
             raise click.UsageError(f"--given {name}: {task} runs and writes its own outputs; leave it out")
-        outputs.setdefault(task, {})[output] = _value(text)
+        outputs.setdefault(task, {})[output] = from_text(JSON_OR_TEXT, text)
     if outputs:
         spec["edits"] = [
             {"action": "Succeed", "tasks": list(outputs), "outputs": outputs, "reason": "given at the start"}
         ]
     return spec
-
-
-def _value(text: str) -> Any:
-    """JSON, or the text."""
-    try:
-        return read_json(text, limit=PARAMS_LIMIT)
-    except OutOfBounds:
-        return text

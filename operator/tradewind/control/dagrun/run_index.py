@@ -7,7 +7,7 @@ from weakref import WeakValueDictionary
 
 import orjson
 
-from tradewind.control.dagrun.run import NO_BACKFILLS, Run, read_run
+from tradewind.control.dagrun.run import Run, read_run
 from tradewind.kube.client import Client
 from tradewind.kube.pages import items
 from tradewind.kube.resources import RUNS, Key
@@ -19,40 +19,30 @@ STALE = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(PastRun):
     """The relevant fields of a run."""
 
     dag: str
-    name: str
     version: int
-    moment: float
-    created: int
-    dated: bool
-    phase: str
     final: bool
     again: bool
     cancelled: bool
     rounds: int
-    partial: bool = False
-    backfills: frozenset[str] = NO_BACKFILLS
-
-    @property
-    def past(self) -> PastRun:
-        """The run from the view of a later one."""
-        return PastRun(self.name, self.phase, self.moment, self.created, self.dated)
+    partial: bool
+    backfills: frozenset[str]
 
 
 def entry(run: Run) -> Entry:
     """The fields of a run. A failed run can be retried if it had begun and was not cancelled."""
     again = run.phase == "Failed" and not run.cancelled and bool(run.status.get("revision"))
     return Entry(
-        run.dag,
         run.name,
-        run.version,
+        run.phase,
         run.moment,
         run.created,
         "logicalDate" in run.dates,
-        run.phase,
+        run.dag,
+        run.version,
         run.final,
         again,
         run.cancelled,

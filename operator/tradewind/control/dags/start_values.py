@@ -43,7 +43,7 @@ class StartValues:
         """Which earlier run a run waits for, and what to do; empty if it may start. Raises errors of the API."""
         if not definition.spec.wait_for_previous:
             return ""
-        found = awaited(entry(run).past, await self._others(run))
+        found = awaited(entry(run), await self._others(run))
         if found is None:
             return ""
         which = f"run {found.name} of {stamp(found.moment)}"
@@ -76,11 +76,11 @@ class StartValues:
 
     async def _others(self, run: Run) -> Iterable[PastRun]:
         runs = await self._runs.of((run.namespace, run.dag))
-        return [other.past for other in pacing.each([*runs.values()]) if other.name != run.name and not other.partial]
+        return [other for other in pacing.each([*runs.values()]) if other.name != run.name and not other.partial]
 
     async def _look_up(self, run: Run, choose: Callable[[PastRun, Iterable[PastRun]], PastRun | None]) -> Run | None:
         """The current state of the chosen one of the earlier runs."""
-        while found := choose(entry(run).past, await self._others(run)):
+        while found := choose(entry(run), await self._others(run)):
             try:
                 other = read_run(await self._client.get(RUNS, run.namespace, found.name))
                 if other.dag == run.dag:

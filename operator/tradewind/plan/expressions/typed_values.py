@@ -277,16 +277,11 @@ def from_text(param: Bounds, text: str) -> Any:
         case "list" if not text.lstrip().startswith(("[", "{", '"')):
             of = getattr(param, "items", None) or Element()
             return [from_text(of, item.strip()) for item in text.split(",")] if text.strip() else []
-        case "any":
+        case "list" | "object" | "any":
             try:
                 return read_json(text, limit=PARAMS_LIMIT)
             except OutOfBounds:
-                return text
-        case "list" | "object":
-            try:
-                return read_json(text, limit=PARAMS_LIMIT)
-            except OutOfBounds:
-                return text  # it was meant to be JSON and is not
+                return text  # it is text, or was meant to be JSON and is not
         case "secret":
             name, slash, key = text.partition("/")
             return {"name": name, "key": key} if slash else text
