@@ -3,6 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Without bytecode each command that a test starts compiles all of it again: a second of it.
+unexport PYTHONDONTWRITEBYTECODE
 WITH_CLUSTER = PYTHONPATH=tests TRADEWIND_E2E_SINCE=$$(date -u +%Y-%m-%dT%H:%M:%SZ) $(BIN)/python -m cluster with
 PURE := tests/plan tests/model tests/findings/test_lint.py tests/findings/test_mistakes.py
 

@@ -27,6 +27,7 @@ from tradewind.kube.connection import Connection
 
 from cli.scene import CountingClient, Scene, scene
 
+CONNECTING = ("namespace", "kubeconfig", "context")
 STAMP = "2026-01-01T00:00:00Z"
 SAID = {"task": "b", "reason": "PoolFull", "message": "m", "attempt": 1}
 GOOD: dict[str, Any] = {
@@ -129,12 +130,19 @@ async def objects(here: Scene) -> None:
     await here.run("d-1", tasks, params={"p": {"default": ""}})
 
 
+async def called(client: Canned, command: click.Command, *arguments: str) -> None:
+    """A command as users write it; only its connection is ours."""
+    with command.make_context(command.name, list(arguments)) as context:
+        given = {name: value for name, value in context.params.items() if name not in CONNECTING}
+        await command.callback.__wrapped__(client, "default", **given)  # type: ignore[union-attr]
+
+
 async def views(client: Canned) -> None:
     """All functions that read runs, by the command that users call."""
     for output in ("text", "json"):
-        await describe_run.callback.__wrapped__(client, "default", "d-1", output)  # type: ignore[union-attr]
+        await called(client, describe_run, "d-1", "-o", output)
         for kind in ("runs", "assets"):
-            await get.command.callback.__wrapped__(client, "default", kind, (), False, "", None, False, output)  # type: ignore[union-attr]
+            await called(client, get.command, kind, "-o", output)
     found = await survey(client, "default", None, Revisions(client), 0.0)
     Console().print(summary(found, "", "", 0.0, False))
     summed(found, 0.0)
@@ -143,13 +151,13 @@ async def views(client: Canned) -> None:
         as_data(run, rows)
         break
     for command, *rest in (
-        (retry.command, "d-1", "", True),
-        (cancel.command, ("d-1",), False, ""),
-        (suspend.resume, ("d-1",)),
-        (logs.command, "d-1", None, False, None),
+        (retry.command, "d-1", "--dry-run"),
+        (cancel.command, "d-1"),
+        (suspend.resume, "d-1"),
+        (logs.command, "d-1"),
     ):
         with contextlib.suppress(click.ClickException, StatusUnreadable):  # they may refuse with a message
-            await command.callback.__wrapped__(client, "default", *rest)  # type: ignore[union-attr]
+            await called(client, command, *rest)
 
 
 @settings(
@@ -165,13 +173,13 @@ async def test_a_status_that_cannot_be_read_is_said_and_the_rest_shown(
     canned: Canned, capsys: pytest.CaptureFixture[str]
 ) -> None:
     canned.status = {**GOOD, "attempts": "nonsense", "message": "the rest"}
-    await describe_run.callback.__wrapped__(canned, "default", "d-1", "text")  # type: ignore[union-attr]
+    await called(canned, describe_run, "d-1")
     out = capsys.readouterr().out
     assert "can't be read" in out and "the rest" in out and "Traceback" not in out
 
 
 async def test_a_good_status_is_shown_with_its_tasks(canned: Canned, capsys: pytest.CaptureFixture[str]) -> None:
     canned.status = GOOD
-    await describe_run.callback.__wrapped__(canned, "default", "d-1", "text")  # type: ignore[union-attr]
+    await called(canned, describe_run, "d-1")
     out = capsys.readouterr().out
     assert "can't be read" not in out and "Critical path" in out and "Error" in out, out

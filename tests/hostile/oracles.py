@@ -1,10 +1,11 @@
 """What is checked while inputs are played, and what was found."""
 
 import contextlib
+import os
 import re
 import socket
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,8 @@ LIMITS = {"bystander": 5.0, "lag": 1.0, "late": 5.0}
 timeout."""
 MOST = 8.0
 """The maximum factor by which a machine counts as slower than at its best."""
+WINDOW = 10.0
+"""Seconds over which the others' share of the processors is measured."""
 MEMORY, WHOLE = 256, 512
 """MiB of the operator, and together with its worker processes; shared memory counts once."""
 
@@ -50,11 +53,13 @@ class Outcome:
 
 
 class Machine:
-    """How much slower than at its best this machine is now, since others may use it. Limits are stretched by it, up to
-    a bound."""
+    """How much slower than at its best this machine is for us, since others may use it. Limits are stretched by it, up
+    to a bound. What our own processes take never counts: that may be the inputs' doing."""
 
     def __init__(self) -> None:
         self._best, self._recent = float("inf"), [0.0] * 5
+        self._looks: deque[tuple[float, float]] = deque()
+        self.look()
 
     def look(self) -> None:
         began = time.perf_counter()
@@ -62,11 +67,40 @@ class Machine:
         took = time.perf_counter() - began
         self._best = min(self._best, took)
         self._recent = [*self._recent[1:], took]
+        now = time.monotonic()
+        self._looks.append((now, busy() - spent(os.getpid())))
+        while now - self._looks[0][0] > WINDOW:
+            self._looks.popleft()
 
     @property
     def burden(self) -> float:
         """1 for none."""
-        return min(MOST, max(1.0, max(self._recent) / self._best))
+        return min(MOST, max(1.0, max(self._recent) / self._best, self._crowd))
+
+    @property
+    def _crowd(self) -> float:
+        """All processors by those that others left."""
+        (began, before), (now, after) = self._looks[0], self._looks[-1]
+        cores = os.cpu_count() or 1
+        others = max(0.0, after - before) / (now - began) if now > began else 0.0
+        return cores / max(cores - others, cores / MOST)
+
+
+def busy() -> float:
+    """Processor seconds that this machine, or those beside it, took since its start."""
+    user, nice, system, _, _, *interrupts = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9])
+    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+
+
+def spent(pid: int) -> float:
+    """Processor seconds of a process, of its children, and of those that have ended."""
+    total = 0.0
+    with contextlib.suppress(OSError):
+        times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]
+        total = sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            total += spent(int(child))
+    return total
 
 
 def memory(pid: int, children: bool = True) -> int:
