@@ -139,3 +139,22 @@ async def test_a_calendar_that_is_missing_holds_ticks_back_and_is_named(operated
         assert await runs(operated, client, "holidays") == []
         shown = await asyncio.to_thread(printed, operated, "get", "triggers")
         assert "holidays" in shown and "schedule" in shown
+
+
+async def test_a_run_knows_what_made_it_and_whether_it_is_the_newest(operated: World) -> None:
+    looks = {"latest": "run.latest", "next": "run.nextDate", "by": "run.trigger.type + ' ' + run.trigger.name"}
+    first = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=4)
+    dates = [tick.isoformat().replace("+00:00", "Z") for tick in (first, first + timedelta(days=400))]
+    async with operated.client() as client:
+        await operated.create(client, DAGS, operated.dag("newest", {"look": {"compute": looks}}))
+        await operated.create(client, TRIGGERS, trigger("newest", "newest", dates=dates))
+
+        async def made() -> Any:
+            return await runs(operated, client, "newest")
+
+        status = await operated.finished(client, (await eventually(made))[0]["metadata"]["name"])
+        assert status["outputs"]["look"] == {"latest": True, "next": dates[1], "by": "schedule newest"}
+        made_by = {"type": "schedule", "name": "newest"}
+        assert status["bound"] == {"latest": True, "nextDate": dates[1], "trigger": made_by}
+        by_hand = await operated.result(client, "newest")
+        assert by_hand["outputs"]["look"] == {"latest": True, "next": "", "by": "manual "}

@@ -194,7 +194,8 @@ class DAGRunStatus(Model):
     params: Annotated[dict[str, Anything], Field(max_length=100)] = {}
     """Effective params, including defaults."""
     bound: Opaque = {}
-    """What the run read when it started: previous and lastSuccess (earlier runs), kept and config. It doesn't change later."""
+    """What the run read when it started: previous and lastSuccess (earlier runs), latest, nextDate and trigger (of what made
+    it), kept and config. It doesn't change later."""
     started_at: Timestamp | None = None
     """Time when the run first started."""
     reopened_at: Timestamp | None = None

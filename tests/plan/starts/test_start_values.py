@@ -29,6 +29,8 @@ def problems(spec: dict[str, Any]) -> list[str]:
         ("run . lastSuccess . phase", {}, Wanted(frozenset({"lastSuccess"}))),
         ("run.previous.outputs.x", {}, Wanted(frozenset({"previous"}), outputs=True)),
         ("kept.cursor", {"keep": KEEP}, Wanted(frozenset({"lastSuccess"}))),
+        ("run.latest && run.nextDate != ''", {}, Wanted(made=frozenset({"latest", "nextDate"}))),
+        ("run.trigger.type", {}, Wanted(made=frozenset({"trigger"}))),
     ],
 )
 def test_a_dag_reads_only_what_it_names(expression: str, spec: dict[str, Any], wanted: Wanted) -> None:
@@ -43,6 +45,7 @@ def test_a_dag_reads_only_what_it_names(expression: str, spec: dict[str, Any], w
         "has(config.rates.EUR) ? config.rates.EUR : 'none'",
         "has(run.previous.outputs.rows) ? run.previous.outputs.rows : 0",
         "run.lastSuccess.logicalDate == ''",
+        "run.latest && run.nextDate == '' || run.trigger.type == 'schedule' && run.trigger.name == 'nightly'",
     ],
 )
 def test_expressions_may_name(expression: str) -> None:
@@ -70,6 +73,8 @@ def test_expressions_may_name(expression: str) -> None:
             dag(concurrencyKey="run.previous.name"),
             "run.previous.name is known to runs that have started only",
         ),
+        (dag(concurrencyKey="run.trigger.name"), "run.trigger.name is known to runs that have started only"),
+        (dag("run.trigger.kind"), "there is no run.trigger.kind; there are run.name"),
         (
             dag(keep={"cursor": {"value": "tasks.b.outputs.v"}}),
             "spec.keep.cursor.initial: required",
@@ -106,15 +111,22 @@ def test_a_value_that_no_longer_fits_is_told_with_the_run_that_left_it() -> None
 
 def test_variables_have_the_names_of_expressions() -> None:
     bound = {"previous": described("r1", "Failed", "2026-11-29T00:00:00Z", {"n": 1}), "kept": {"cursor": 7}}
+    bound |= {"latest": False, "nextDate": "2026-12-01", "trigger": {"type": "schedule", "name": "nightly"}}
     assert dict(variables(bound)) == {
         "run.previous.name": "r1",
         "run.previous.phase": "Failed",
         "run.previous.logicalDate": "2026-11-29T00:00:00Z",
         "run.previous.outputs": {"n": 1},
+        "run.latest": False,
+        "run.nextDate": "2026-12-01",
+        "run.trigger.type": "schedule",
+        "run.trigger.name": "nightly",
         "kept.cursor": 7,
     }
 
 
-@pytest.mark.parametrize("bound", [{"previous": 1}, {"kept": []}, {"config": "x"}])
+@pytest.mark.parametrize(
+    "bound", [{"previous": 1}, {"kept": []}, {"config": "x"}, {"latest": "yes", "nextDate": 1, "trigger": []}]
+)
 def test_a_forged_record_gives_no_values(bound: dict[str, Any]) -> None:
     assert not dict(variables(bound))

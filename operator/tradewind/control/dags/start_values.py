@@ -1,7 +1,7 @@
 """Reads what a run knows when it starts: earlier runs of its DAG, the values they left, and ConfigMaps."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from tradewind.control.dagrun.run import Run, read_run
@@ -9,6 +9,7 @@ from tradewind.control.dagrun.run_index import RunIndex, entry
 from tradewind.control.shared.coalesced_reads import CoalescingReader
 from tradewind.kube.client import Client
 from tradewind.kube.errors import NotFound
+from tradewind.kube.labels import MANUAL
 from tradewind.kube.resources import CONFIG_MAPS, RUNS, Key
 from tradewind.model.duration import stamp
 from tradewind.plan import pacing
@@ -16,6 +17,7 @@ from tradewind.plan.dags.definition import Definition
 from tradewind.plan.documents.problem import Invalid, Problem
 from tradewind.plan.starts.past_runs import PastRun, awaited, last_success, previous
 from tradewind.plan.starts.start_values import described, kept_values
+from tradewind.plan.triggers.newest_tick import BY_ITSELF, Place
 
 BOUND_LIMIT = 64 * 1024
 """Bytes of what a run reads when it starts: its status holds them."""
@@ -25,11 +27,19 @@ class NotThere(Exception):
     """A ConfigMap that a run needs is missing. The message names it."""
 
 
+async def no_ticks(run: Run) -> Place:
+    """The place of a run that belongs to no tick."""
+    return BY_ITSELF
+
+
 class StartValues:
     """Reads values for runs that start."""
 
-    def __init__(self, client: Client, reader: CoalescingReader) -> None:
-        self._client, self._reader, self._runs = client, reader, RunIndex(client)
+    def __init__(
+        self, client: Client, reader: CoalescingReader, ticks: Callable[[Run], Awaitable[Place]] = no_ticks
+    ) -> None:
+        """`ticks` says where a run stands among the ticks of what made it; it raises NotThere and errors of the API."""
+        self._client, self._reader, self._runs, self._ticks = client, reader, RunIndex(client), ticks
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created, changed or deleted."""
@@ -64,6 +74,11 @@ class StartValues:
             if definition.spec.keep:
                 left = success.status.get("kept") if success else None
                 found["kept"] = kept_values(definition.spec.keep, left or {}, success.name if success else "")
+        if wanted.made & {"latest", "nextDate"}:
+            place = await self._ticks(run)
+            found |= {"latest": place.latest, "nextDate": place.next_date}
+        if "trigger" in wanted.made:
+            found["trigger"] = {"type": run.how or MANUAL, "name": run.maker}
         if definition.spec.config:
             configs = definition.spec.config.items()
             found["config"] = {name: await self._config(run, config.config_map) for name, config in configs}

@@ -39,6 +39,7 @@ from tradewind.control.pools.holders import Holders
 from tradewind.control.sensors.sensor_tasks import SensorTasks
 from tradewind.control.shared.coalesced_reads import CoalescingReader
 from tradewind.control.shared.event_recorder import EventRecorder
+from tradewind.control.triggers.run_ticks import RunTicks
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Conflict, Unavailable
 from tradewind.kube.log_fields import FIELDS
@@ -90,7 +91,7 @@ class RunReconciler:
         self.sensors = SensorTasks(client, sender, egress, host, clock)
         self.podless = Podless(worker, self.sensors, table.wake, host, clock)
         reader = CoalescingReader(client)
-        self.start_values = StartValues(client, reader)
+        self.start_values = StartValues(client, reader, RunTicks(client, reader, clock).of)
         beginner = RunStarter(client, reader, revisions, templates, backfilled, clock, self.start_values, table.begun)
         self.feed = RunFeed(
             client,

@@ -86,7 +86,7 @@ def _ours(inner: str) -> str:
         text = text.replace(theirs, ours)
     words = {"ds": "run.date", "ts": "run.logicalDate", "logical_date": "run.logicalDate", "workflow.name": "run.name"}
     words |= {"data_interval_start": "run.intervalStart", "data_interval_end": "run.intervalEnd"}
-    words |= {"execution_date": "run.logicalDate", "item": "item"}
+    words |= {"execution_date": "run.logicalDate", "next_execution_date": "run.nextDate", "item": "item"}
     return words.get(text, text)
 
 

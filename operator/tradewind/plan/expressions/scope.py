@@ -19,7 +19,7 @@ from tradewind.plan.outcomes.attempt import Attempt
 
 _TASK = re.compile(r"\btasks\.`?([A-Za-z0-9_]+)")
 _ELSEWHERE = re.compile(r"(?<![\w.])(?:params|tasks|kept|config)\.[A-Za-z_][A-Za-z0-9_]*")
-_AT_START = re.compile(r"(?<![\w.])(?:kept|config)\b|\b(?:previous|lastSuccess)\b")
+_AT_START = re.compile(r"(?<![\w.])(?:kept|config)\b|\b(?:previous|lastSuccess|latest|nextDate|trigger)\b")
 _ITEM = re.compile(r"(?<![\w.])(item|index)\b")
 DATED: compiler.Variables = (
     ("run.logicalDate", "string"),
@@ -48,6 +48,13 @@ BOUND = ("run.previous", "run.lastSuccess")
 """Earlier runs that a run looks up when it starts."""
 _PAST_NAMES = ", ".join(name for name, _ in _PAST)
 _EARLIER = tuple((f"{root}.{key}", kind) for root in BOUND for key, kind in _PAST)
+_MADE = (
+    ("run.latest", "boolean"),
+    ("run.nextDate", "string"),
+    ("run.trigger.type", "string"),
+    ("run.trigger.name", "string"),
+)
+"""What a run looks up about what made it when it starts."""
 _FAILURE = (("reason", "string"), ("exitCode", "integer"), ("message", "string"), ("attempts", "integer"))
 ENDED = (("task", "string"), ("state", "string"), *_FAILURE)
 """What a handler's `item` has."""
@@ -166,7 +173,7 @@ class Scope:
         if not self.started or not _AT_START.search(expression):
             return []
         kept = [(f"kept.{name}", kind) for name, kind in self.names.kept]
-        return [*_EARLIER, *kept, *((f"config.{name}", "object") for name in self.names.config)]
+        return [*_EARLIER, *_MADE, *kept, *((f"config.{name}", "object") for name in self.names.config)]
 
     def tasks(self, expression: str) -> list[TaskNames]:
         """The upstream tasks that an expression names."""
@@ -227,9 +234,9 @@ def _explained(problem: str, scope: Scope) -> str:
     if root == "run":
         if name in dict(_ENDS):
             return f"{name} is known to exit tasks only: give the task an onExit"
-        if name in dict(_EARLIER):
+        if name in dict((*_EARLIER, *_MADE)):
             return f"{name} is known to runs that have started only"
-        there = ", ".join(name for name, _ in _RUN)
+        there = ", ".join(name for name, _ in (*_RUN, *_MADE))
         return f"there is no {name}; there are {there}, and for run.previous and run.lastSuccess {_PAST_NAMES}"
     if root in ("kept", "config"):
         return _explained_start_value(root, first, scope)

@@ -10,22 +10,26 @@ from tradewind.model.start_values import KeptValue
 from tradewind.plan.documents.problem import Invalid, Problem
 from tradewind.plan.expressions.typed_values import problem_with
 
+_MADE = re.compile(r"\brun\s*\.\s*(latest|nextDate|trigger)\b")
 _PAST = re.compile(r"\brun\s*\.\s*(previous|lastSuccess)\b(\s*\.\s*outputs\b)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The earlier runs that a DAG needs to know: `previous`, `lastSuccess`, or none; and whether it reads their outputs."""
+    """The earlier runs that a DAG needs to know: `previous`, `lastSuccess`, or none; whether it reads their outputs; and more."""
 
     past: frozenset[str] = frozenset()
     outputs: bool = False
+    made: frozenset[str] = frozenset()
+    """What it needs to know of what made a run: latest, nextDate, trigger, or nothing."""
 
 
 def wanted(spec: DAGSpec) -> Wanted:
     """What the expressions of a DAG name, and its kept values need."""
-    named = _PAST.findall(spec.model_dump_json(exclude_defaults=True))
+    written = spec.model_dump_json(exclude_defaults=True)
+    named = _PAST.findall(written)
     past = {root for root, _ in named} | ({"lastSuccess"} if spec.keep else set())
-    return Wanted(frozenset(past), any(outputs for _, outputs in named))
+    return Wanted(frozenset(past), any(outputs for _, outputs in named), frozenset(_MADE.findall(written)))
 
 
 def described(name: str, phase: str, logical_date: str, outputs: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -53,6 +57,11 @@ def variables(bound: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for root in ("previous", "lastSuccess"):
         if isinstance(run := bound.get(root), Mapping):
             yield from ((f"run.{root}.{field}", value) for field, value in run.items())
+    for field, kind in (("latest", bool), ("nextDate", str)):
+        if isinstance(value := bound.get(field), kind):
+            yield f"run.{field}", value
+    if isinstance(trigger := bound.get("trigger"), Mapping):
+        yield from ((f"run.trigger.{field}", str(trigger.get(field) or "")) for field in ("type", "name"))
     for root in ("kept", "config"):
         if isinstance(values := bound.get(root), Mapping):
             yield from ((f"{root}.{name}", value) for name, value in values.items())
