@@ -131,7 +131,7 @@ async def objects(here: Scene) -> None:
 
 
 async def called(client: Canned, command: click.Command, *arguments: str) -> None:
-    """A command as users write it; only its connection is ours."""
+    """A command as users write it; only the test chooses its connection."""
     with command.make_context(command.name, list(arguments)) as context:
         given = {name: value for name, value in context.params.items() if name not in CONNECTING}
         await command.callback.__wrapped__(client, "default", **given)  # type: ignore[union-attr]

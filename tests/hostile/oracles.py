@@ -54,7 +54,7 @@ class Outcome:
 
 class Machine:
     """How much slower than at its best this machine is for us, since others may use it. Limits are stretched by it, up
-    to a bound. What our own processes take never counts: that may be the inputs' doing."""
+    to a bound. What the campaign's own processes take never counts: that may be the inputs' doing."""
 
     def __init__(self) -> None:
         self._best, self._recent = float("inf"), [0.0] * 5
