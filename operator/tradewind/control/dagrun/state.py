@@ -27,8 +27,10 @@ log = logging.getLogger(__name__)
 class RunState:
     """A run as last seen, its planner, its attempts and its pods. Raises ValueError for a status that can't be read."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, since: float = float("inf")) -> None:
         self.run = run
+        self.since = since
+        """When the run came into memory, as a time of the event loop."""
         self.planner: Planner | None = None
         """The planner, once the run is bound to a revision."""
         self.attempts = Attempts(run)

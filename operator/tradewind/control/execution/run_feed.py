@@ -1,5 +1,6 @@
 """Takes watch events of runs and their pods into memory."""
 
+import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -84,11 +85,13 @@ class RunFeed:
         key = (meta["namespace"], meta["name"])
         if deleted:
             self._versions.pop(key, None)
+            self._beginner.dag_changed(*key)
             self._dag_deleted(*key)
             return
         version = (meta["uid"], meta.get("generation"))
         if self._versions.get(key) != version:
             self._versions[key] = version
+            self._beginner.dag_changed(*key)
             self.changed_dags.add(key)
 
     def template_changed(self, key: Key) -> None:
@@ -156,7 +159,7 @@ class RunFeed:
                 if run.final and not pods:
                     self._listener.run_seen(run)
                     return
-                state = RunState(run)
+                state = RunState(run, asyncio.get_running_loop().time())
                 self._table.add(state)
                 state.pods.note(*pods)
             else:

@@ -114,7 +114,7 @@ class RunStarter:
             words = f"revision {pins[run.dag]} of DAG {run.dag}, to which its caller is bound, is gone or can't be read"
             return Beginning(start_status.stillborn(run, "Failed", "RevisionGone", words, now))
         try:
-            dag = await self._fresh.get(DAGS, run.namespace, run.dag)
+            dag = await self._fresh.get(DAGS, run.namespace, run.dag, state.since)
             if deleting(dag):
                 raise NotFound(404, "NotFound", f"DAG {run.dag} is being deleted")
             with budget.timed():
@@ -273,6 +273,10 @@ class RunStarter:
         """Whether runs of a DAG may wait for runs that have ended, until they are retried or deleted."""
         known = self._defined.get((namespace, dag))
         return known is not None and known.definition.spec.wait_for_previous
+
+    def dag_changed(self, namespace: str, dag: str) -> None:
+        """The spec of a DAG has changed, or the DAG was created or deleted."""
+        self._fresh.changed(DAGS, namespace, dag)
 
     def forget(self, namespace: str, dag: str) -> None:
         """Drops the definition of a DAG without active runs."""
