@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from tradewind import API_VERSION
@@ -139,6 +140,16 @@ async def test_a_calendar_that_is_missing_holds_ticks_back_and_is_named(operated
         assert await runs(operated, client, "holidays") == []
         shown = await asyncio.to_thread(printed, operated, "get", "triggers")
         assert "holidays" in shown and "schedule" in shown
+
+
+async def test_a_manifest_with_a_run_that_is_applied_again_makes_no_second_one(operated: World) -> None:
+    manifest = Path(__file__).parents[2] / "examples" / "once.yaml"
+    async with operated.client() as client:
+        for _ in range(2):
+            await asyncio.to_thread(printed, operated, "apply", "-f", str(manifest))
+            assert (await operated.finished(client, "once"))["phase"] == "Succeeded"
+        found = (await client.list(RUNS, operated.namespace, fieldSelector="spec.dag=once"))["items"]
+        assert [run["metadata"]["name"] for run in found] == ["once"]
 
 
 async def test_a_run_knows_what_made_it_and_whether_it_is_the_newest(operated: World) -> None:

@@ -63,7 +63,9 @@ def check(own: str, spec: Completed) -> Iterator[Problem]:
         seen.add((dag.namespace, dag.name))
         if not dag.namespace and dag.name == own:
             what = "a DAG whose runs start others of it would never stop"
-            yield Problem(f"{path}.name", what, "use a loop, or a schedule").resting("spec.dag", f"{path}.namespace")
+            yield Problem(f"{path}.name", what, "use a loop, or a schedule with concurrency: Forbid").resting(
+                "spec.dag", f"{path}.namespace"
+            )
     if spec.at_least and spec.at_least > len(spec.dags):
         found = Problem("spec.completed.atLeast", f"is larger than the number of dags, {len(spec.dags)}", "")
         yield found.resting("spec.completed.dags")
