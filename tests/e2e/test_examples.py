@@ -88,7 +88,8 @@ async def _run_all(world: World) -> dict[str, Found]:
                 order = [words[0] for words in lines if words[1][0] not in "^~"]
                 states = {row.task: str(row.state) for row in rows}
                 tries = {row.task: len(row.attempts) for row in rows}
-                return {**status, "states": states, "attempts": tries, "order": order}
+                labels = found["metadata"]["labels"]
+                return {**status, "labels": labels, "states": states, "attempts": tries, "order": order}
 
         return dict(zip(NAMES, await asyncio.gather(*map(one, NAMES)), strict=True))
 

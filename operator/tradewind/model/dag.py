@@ -71,6 +71,9 @@ class DAGSpec(Model):
     wait_for_previous: bool = False
     """If true, a run starts only when the run with the next earlier logical date has succeeded. Cancelled and deleted runs
     are not waited for."""
+    run_labels: Annotated[dict[str, ShortText], Field(max_length=16)] = {}
+    """Labels that the DAG's runs get when they start, by name. Values may use `$[[ ]]` over params and run, e.g. {region:
+    "$[[ params.region ]]"}. A run for which a value is not that of a label fails before it starts."""
     suspend: bool = False
     """If true, no run starts: new runs wait until it is false again. Active runs continue."""
     concurrency_policy: Literal["Queue", "Skip", "Replace"] = "Queue"

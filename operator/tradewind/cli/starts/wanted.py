@@ -12,11 +12,9 @@ from tradewind.cli.manifests.document import BadManifest, Refusal
 from tradewind.cli.whoami import BY, signed
 from tradewind.kube.client import Client, Object
 from tradewind.kube.labels import DAG, HOW, MANUAL
+from tradewind.model.labels import reserved
 from tradewind.model.value import Param
 from tradewind.plan.expressions.typed_values import from_text
-
-OWN = "tradewind.dev/"
-"""The prefix of labels that only Tradewind writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +79,9 @@ def params_of(path: str) -> dict[str, Any]:
 def own_labels(given: Mapping[str, str]) -> Mapping[str, str]:
     """Labels from the command line. Raises UsageError for those that Tradewind writes itself."""
     for name in given:
-        if name.startswith(OWN):
+        if reserved(name):
+            prefix = name.partition("/")[0]
             raise click.UsageError(
-                f"--label {name}: labels that begin with {OWN} are reserved for Tradewind; use another name"
+                f"--label {name}: labels that begin with {prefix}/ are reserved for Tradewind; use another name"
             )
     return given

@@ -46,7 +46,12 @@ async def add_labels(client: Client, run: Run) -> Run | None:
         labels[DAG] = run.dag
     if not labels:
         return None
-    return read_run(await client.patch(RUNS, run.namespace, run.name, {"metadata": {"labels": labels}}))
+    return await label(client, run, labels)
+
+
+async def label(client: Client, run: Run, labels: Mapping[str, str]) -> Run:
+    """Gives a run labels, and returns the stored run. Raises NotFound."""
+    return read_run(await client.patch(RUNS, run.namespace, run.name, {"metadata": {"labels": dict(labels)}}))
 
 
 async def cancel(client: Client, run: Run, desired: str = "Cancelled") -> None:

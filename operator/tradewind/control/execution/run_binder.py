@@ -3,7 +3,7 @@
 import asyncio
 
 from tradewind.control.dagrun.state import RunState
-from tradewind.control.dagrun.writes import add_labels, cancel
+from tradewind.control.dagrun.writes import add_labels, cancel, label
 from tradewind.control.execution.run_start import RunStarter
 from tradewind.control.execution.run_table import RunTable
 from tradewind.control.execution.status_writer import RunStatusWriter
@@ -34,6 +34,12 @@ class RunBinder:
             step = await self._beginner.begin(state, lambda: self._table.peers(run))
             for other in () if self._table.overtaken(state, run) else step.cancel:
                 await cancel(self._client, other)
+            if step.labels and not self._table.overtaken(state, run):
+                run, generation = await label(self._client, run, step.labels), run.generation
+                state.update(run, self._pods.of(run.namespace, run.uid))
+                if run.generation != generation:
+                    self._table.wake(run.uid)  # Its spec has changed since it was decided.
+                    return False
             if not self._table.overtaken(state, run):
                 await self._writer.save(state, run, step.status)
             if step.again:

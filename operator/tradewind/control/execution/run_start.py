@@ -37,6 +37,7 @@ from tradewind.plan.expressions.typed_values import resolve
 from tradewind.plan.outcomes.attempt import CANCELLED, Fixed
 from tradewind.plan.runs.approved import Approvals
 from tradewind.plan.runs.rework import reuse_problems, taken_over, unfit_at_start
+from tradewind.plan.starts.run_labels import rendered
 from tradewind.plan.starts.start_values import variables
 from tradewind.plan.templates.render import Ref, render, uses_templates
 
@@ -58,6 +59,8 @@ class Beginning:
     """Whether the next pass should follow at once."""
     retry_after: float | None = None
     """Seconds after which the next pass follows, if nothing happens before."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Labels that the run gets before it begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +157,13 @@ class RunStarter:
             self.settle(state)
             reason = "InvalidReuse" if run.reuse else "InvalidRun"
             return Beginning(start_status.stillborn(run, "Failed", reason, str(error), now))
+        try:
+            labels = _labels(run, definition, params)
+        except Invalid as error:
+            return Beginning(start_status.stillborn(run, "Failed", "InvalidRunLabels", str(error), now))
         total, began = len(definition.tasks), self._clock()
-        return Beginning(start_status.begun(run, revision, params, total, began, taken, outputs, calls, bound))
+        status = start_status.begun(run, revision, params, total, began, taken, outputs, calls, bound)
+        return Beginning(status, labels=labels)
 
     async def _pinned(self, run: Run, pins: Pins) -> tuple[Definition, Revision] | None:
         """The revision to which its caller has pinned a run, unless it was deleted."""
@@ -376,6 +384,13 @@ class RunStarter:
 def look_again(waited: float) -> float:
     """Seconds until a run that has waited so long for a ConfigMap is reconciled again: thousands may wait for one that never comes."""
     return min(max(LOOK_AGAIN, waited / 10), LONGEST_LOOK)
+
+
+def _labels(run: Run, definition: Definition, params: Mapping[str, Any]) -> Mapping[str, str]:
+    """The labels that its DAG gives a run. Raises Invalid."""
+    wanted = definition.spec.run_labels
+    facts = replace(run.facts, params=params)
+    return rendered(wanted, definition.waiting_scope, facts.values()) if wanted else {}
 
 
 def _earlier_attempt(other: Run, caller: Caller) -> bool:

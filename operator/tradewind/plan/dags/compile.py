@@ -16,6 +16,7 @@ from tradewind.plan.documents.knock_on import UnreadOfDAG
 from tradewind.plan.documents.place import Place
 from tradewind.plan.documents.problem import ENOUGH, Invalid, Problem, at_most
 from tradewind.plan.documents.read import MOST_UNREAD, ROUNDS, read_partly
+from tradewind.plan.starts import run_labels
 from tradewind.plan.templates.render import SIZE_LIMIT, Find, Ref, Rendering, nowhere, render, too_large
 from tradewind.plan.templates.text_walk import size_of
 
@@ -140,6 +141,7 @@ def _defined(data: Any, unknown: frozenset[str], fragment: bool) -> tuple[Defini
         validate.of_booleans(spec),
         validate.dangling(tasks),
         validate.params(spec),
+        run_labels.check(spec.run_labels),
         validate.contents(tasks, unknown),
         lifecycle.problems(tasks),
         artifacts.problems(spec, tasks),

@@ -22,7 +22,7 @@ _SUSPECT = re.compile(r"matches|regex\.|[/%]|duration|timestamp")
 
 def suspect(definition: Definition) -> bool:
     """Whether a DAG's expressions may contain such a part."""
-    texts = [*definition.spec.outputs.values(), definition.spec.concurrency_key]
+    texts = [*definition.spec.outputs.values(), definition.spec.concurrency_key, *definition.spec.run_labels.values()]
     for name, task in pacing.each(definition.tasks.items()):
         texts += [text for text, _, _ in expression_sites.conditions(task)]
         texts += [text for _, text in expression_sites.templated(name, task) if OPEN in text]

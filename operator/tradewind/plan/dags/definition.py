@@ -234,7 +234,7 @@ class Definition:
 
     @cached_property
     def waiting_scope(self) -> Scope:
-        """The scope of `concurrencyKey`: a run that has not started."""
+        """The scope of `concurrencyKey` and `runLabels`: a run that has not started."""
         return Scope(self.names, lambda _: False, started=False)
 
     @cached_property

@@ -292,6 +292,9 @@ def expressions(definition: Definition, also: Also = lambda _: None) -> Iterator
         yield from _compiles(f"spec.outputs.{name}", text, definition.final_scope, (), also)
     if key := definition.spec.concurrency_key:
         yield from _compiles("spec.concurrencyKey", key, definition.waiting_scope, (), also)
+    for name, text in definition.spec.run_labels.items():
+        if "$[[" in text:
+            yield from _renders(f"spec.runLabels.{name[:80]}", text, definition.waiting_scope, also)
 
 
 def _rules(name: str, task: Task, dependencies: tuple[str, ...], elsewhere: bool) -> Iterator[Problem]:
