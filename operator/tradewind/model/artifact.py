@@ -4,12 +4,14 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from tradewind.model.base import BUCKET, REGION, Model, ObjectName, crd, rule
+from tradewind.model.base import BUCKET, REGION, TEMPLATED, Expression, Model, ObjectName, crd, rule
 from tradewind.model.duration import Duration
 
 PATH = r"^[A-Za-z0-9_][A-Za-z0-9_. -]*(/[A-Za-z0-9_][A-Za-z0-9_. -]*)*$"
 """A file or folder below another: no `..`, nothing hidden, not absolute."""
 Path = Annotated[str, Field(min_length=1, max_length=256, json_schema_extra={"pattern": PATH})]
+SOURCES = ("from", "reference", "key", "url", "text")
+"""The fields of which an input has one."""
 MAX_OUTPUTS = 8
 """Their references must fit into one termination message."""
 
@@ -73,15 +75,31 @@ class ArtifactOutput(Model):
 
 
 class ArtifactInput(Model):
-    """A file or folder that the task receives."""
+    """A file or folder that the task receives. It names its source with one of `from`, `reference`, `key`, `url` and
+    `text`."""
 
-    from_: Annotated[str, Field(min_length=3, max_length=127, alias="from")]
-    """The artifact, as TASK.ARTIFACT, of a task upstream. For a fan-out, the input is a folder with one entry per item,
+    from_: Annotated[Annotated[str, Field(min_length=3, max_length=127)] | None, Field(alias="from")] = None
+    """An artifact, as TASK.ARTIFACT, of a task upstream. For a fan-out, the input is a folder with one entry per item,
     named by its index."""
+    reference: Expression = ""
+    """CEL that yields the reference of an artifact, such as `params.model` in a sub-DAG, or
+    `tasks.train.outputs.model` after one. The artifact must be in this DAG's store."""
+    key: Annotated[str, Field(max_length=1024)] = ""
+    """Key of an object in the DAG's store, made by others, below the store's path or prefix. With a `/` at its
+    end, all objects below it, as a folder. May contain expressions."""
+    url: Annotated[str, Field(max_length=2048, json_schema_extra={"pattern": rf"^$|^https?://|{TEMPLATED}"})] = ""
+    """Address to download from, without credentials. May contain expressions."""
+    sha256: Annotated[str, Field(max_length=64, json_schema_extra={"pattern": "^$|^[0-9a-f]{64}$"})] = ""
+    """Checksum that the file from `url` or `key` must have."""
+    unpack: bool = False
+    """If true, the file from `url` or `key` is a tar or zip archive, and the input is the folder of its contents."""
+    text: Annotated[str, Field(max_length=16_384)] | None = None
+    """Contents of the file. May contain expressions."""
     path: Path
     """Path below $TRADEWIND_ARTIFACTS where the task finds it."""
     optional: bool = False
-    """If true, the task starts without the artifact when the upstream task has not created it."""
+    """If true, the task starts without the artifact when there is none: the upstream task has not created it, the
+    reference is null, there is nothing under the key, or the server answers 404 or 410."""
 
 
 class TaskArtifacts(Model):

@@ -6,13 +6,14 @@ The result is the termination message: references by name, or `{"reason", "messa
 
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tradewind.tasks import pack, stores
+from tradewind.tasks import pack, sources, stores
 from tradewind.tasks.s3 import Bucket
 from tradewind.tasks.stores import Failed, Missing, Store, Volume
 
@@ -41,9 +42,9 @@ def store_of(env: dict[str, Any]) -> Store:
     return Bucket(about["endpoint"], about["bucket"], about["prefix"], about["region"], *keys)
 
 
-def scratch_file(root: Path) -> BinaryIO:
-    """A file without a name, in the folder next to the one that the task sees."""
-    return tempfile.TemporaryFile(dir=root.parent)
+def scratch_file(folder: Path) -> BinaryIO:
+    """A file without a name, on the volume of the task."""
+    return tempfile.TemporaryFile(dir=folder)
 
 
 def keep(store: Store, root: Path, prefix: str, name: str, path: str) -> dict[str, Any]:
@@ -55,7 +56,7 @@ def keep(store: Store, root: Path, prefix: str, name: str, path: str) -> dict[st
             if not source.is_symlink():
                 raise Problem("ArtifactMissing", f"{what}: the task made no {path} below $TRADEWIND_ARTIFACTS")
             raise pack.UnsafeArchive(f"{path} is a symbolic link: copy the file instead")
-        with scratch_file(root) if source.is_dir() else pack.open_file(source, root) as file:
+        with scratch_file(root.parent) if source.is_dir() else pack.open_file(source, root) as file:
             if source.is_dir():
                 pack.pack(source, root, file)
             size, sha256 = pack.digest(file)
@@ -70,35 +71,91 @@ def keep(store: Store, root: Path, prefix: str, name: str, path: str) -> dict[st
     return {"uri": stores.uri(store, key), "size": size, "sha256": sha256, "type": kind}
 
 
-def bring(store: Store, root: Path, item: dict[str, Any]) -> None:
+def bring(store: Store | None, root: Path, item: dict[str, Any]) -> None:
     """Fetches one artifact to the path that the task expects. Raises Problem."""
-    reference, target = item["artifact"], root / item["path"]
-    what = f"artifact {item['name']} ({reference['uri']})"
+    target, origin = root / item["path"], _origin(item)
+    what = f"artifact {item['name']} ({origin})"
     try:
-        with scratch_file(root) as file:
-            store.get(stores.key(store, reference["uri"]), file)
-            size, sha256 = pack.digest(file)
-            if (size, sha256) != (reference["size"], reference["sha256"]):
-                wanted = f"{reference['size']} bytes, sha256 {reference['sha256']}"
-                found = f"{size} bytes, sha256 {sha256}"
-                raise Problem("ArtifactMismatch", f"{what} was stored as {wanted}, and is now {found}")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if reference["type"] == "folder":
-                pack.unpack(file, target)
-            else:
-                with target.open("wb") as copy:
-                    while chunk := file.read(pack.CHUNK):
-                        copy.write(chunk)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if "text" in item:
+            target.write_text(item["text"], encoding="utf-8")
+            size = target.stat().st_size
+        elif item.get("key", "").endswith("/"):
+            size = _bring_folder(_needed(store), sources.safe(item["key"]), target)
+        else:
+            size = _bring_file(store, item, target, what)
     except Missing as error:
+        if item.get("optional"):
+            print(f"{what}: {error}; the task starts without it", flush=True)
+            return
         raise Problem("ArtifactMissing", f"{what}: {error}") from None
-    except (Failed, OSError, pack.UnsafeArchive) as error:
+    except (Failed, OSError, UnicodeError, pack.UnsafeArchive) as error:
         raise Problem("ArtifactError", f"{what} can't be fetched: {error}") from None
     print(f"fetched {item['name']}: {size} bytes to {item['path']}", flush=True)
 
 
+def _bring_file(store: Store | None, item: dict[str, Any], target: Path, what: str) -> int:
+    with scratch_file(target.parent) as file:
+        if "url" in item:
+            sources.download(item["url"], file)
+        elif "key" in item:
+            _needed(store).get(sources.safe(item["key"]), file)
+        else:
+            there = _needed(store)
+            there.get(stores.key(there, item["artifact"]["uri"]), file)
+        size, sha256 = pack.digest(file)
+        _verify(item, what, size, sha256)
+        if item.get("unpack"):
+            sources.unpack(file, target)
+        elif item.get("artifact", {}).get("type") == "folder":
+            pack.unpack(file, target)
+        else:
+            _copy(file, target)
+        return size
+
+
+def _bring_folder(store: Store, prefix: str, target: Path) -> int:
+    size = 0
+    for key in sources.below(store, prefix):
+        place = target / sources.safe(key.removeprefix(prefix))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with scratch_file(target.parent) as file:
+            store.get(key, file)
+            size += pack.digest(file)[0]
+            _copy(file, place)
+    return size
+
+
+def _copy(file: BinaryIO, target: Path) -> None:
+    with target.open("wb") as copy:
+        shutil.copyfileobj(file, copy, pack.CHUNK)
+
+
+def _verify(item: dict[str, Any], what: str, size: int, sha256: str) -> None:
+    if reference := item.get("artifact"):
+        if (size, sha256) != (reference["size"], reference["sha256"]):
+            wanted = f"{reference['size']} bytes, sha256 {reference['sha256']}"
+            found = f"{size} bytes, sha256 {sha256}"
+            raise Problem("ArtifactMismatch", f"{what} was stored as {wanted}, and is now {found}")
+    elif item.get("sha256", sha256) != sha256:
+        raise Problem("ArtifactMismatch", f"{what} should have sha256 {item['sha256']}, and has {sha256}")
+
+
+def _origin(item: dict[str, Any]) -> str:
+    """Where an input comes from, in words."""
+    reference = item.get("artifact")
+    return str(reference["uri"] if reference else item.get("url") or item.get("key") or "text")
+
+
+def _needed(store: Store | None) -> Store:
+    if store is None:
+        raise Failed("the DAG has no store for artifacts: write spec.artifacts.store")
+    return store
+
+
 def fetch(env: dict[str, Any]) -> dict[str, Any]:
     """Fetches all inputs of the task. Raises Problem."""
-    store, root = store_of(env), make_folder(env)
+    store, root = store_of(env) if "TRADEWIND_STORE" in env else None, make_folder(env)
     for item in json.loads(env["TRADEWIND_INPUTS"]):
         bring(store, root, item)
     return {}

@@ -6,8 +6,9 @@ import hmac
 import http.client
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import BinaryIO
 from urllib.parse import quote, urlsplit
 
@@ -75,17 +76,28 @@ class Bucket:
         """Reads an object; starts over if the connection breaks."""
         self._answer("GET", self._prefix + key, {}, EMPTY, into=into)
 
+    def keys(self, prefix: str, most: int) -> list[str]:
+        """The keys of objects, as the bucket sorts them."""
+        objects = (item.key.removeprefix(self._prefix) for item in self._objects(prefix))
+        return [*islice(objects, most)]
+
     def expire(self, prefix: str, age: float) -> int:
-        """Removes old objects, a page of a thousand at a time."""
-        removed, query = 0, {"list-type": "2", "prefix": f"{self._prefix}{prefix}"}
+        """Removes old objects."""
+        removed = 0
+        for item in self._objects(prefix):
+            if item.epoch < time.time() - age:
+                self._answer("DELETE", item.key, {}, EMPTY)
+                removed += 1
+        return removed
+
+    def _objects(self, prefix: str) -> Iterator[Listed]:
+        """The objects whose keys begin with a prefix, a page of a thousand at a time."""
+        query = {"list-type": "2", "prefix": f"{self._prefix}{prefix}"}
         while True:
             there, more = self._page(query)
-            for item in there:
-                if item.epoch < time.time() - age:
-                    self._answer("DELETE", item.key, {}, EMPTY)
-                    removed += 1
+            yield from there
             if not more:
-                return removed
+                return
             query["continuation-token"] = more
 
     def _page(self, query: Mapping[str, str]) -> tuple[list[Listed], str]:

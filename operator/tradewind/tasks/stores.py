@@ -31,6 +31,9 @@ class Store(Protocol):
     def get(self, key: str, into: BinaryIO) -> None:
         """Copies the bytes under a key. Raises Missing, Failed."""
 
+    def keys(self, prefix: str, most: int) -> list[str]:
+        """The keys that begin with `prefix`, sorted, `most` of them at most. Raises Failed."""
+
     def expire(self, prefix: str, age: float) -> int:
         """Removes what is below `prefix` and older than `age` seconds; returns how many. Raises Failed."""
 
@@ -79,6 +82,22 @@ class Volume:
             raise Missing("there is no such file on the volume") from None
         except OSError as error:
             raise Failed(f"the volume can't be read: {error}") from None
+
+    def keys(self, prefix: str, most: int) -> list[str]:
+        """The files below a folder."""
+        found: list[str] = []
+        try:
+            for folder, folders, files in os.walk(self._root / prefix):
+                folders.sort()
+                for name in sorted(files):
+                    path = Path(folder, name)
+                    if path.is_file() and not path.is_symlink():
+                        found.append(path.relative_to(self._root).as_posix())
+                    if len(found) == most:
+                        return found
+        except OSError as error:
+            raise Failed(f"the volume can't be read: {error}") from None
+        return found
 
     def expire(self, prefix: str, age: float) -> int:
         """Removes old files and the folders that this leaves empty."""

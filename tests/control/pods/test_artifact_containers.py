@@ -112,6 +112,30 @@ def test_an_artifact_that_was_not_made_is_missing_unless_it_is_optional() -> Non
     assert json.loads(variables(made(optional, upstream={})["initContainers"][0])["TRADEWIND_INPUTS"]) == []
 
 
+def fetched(given: dict[str, Any], upstream: Any = None, **more: Any) -> list[dict[str, Any]]:
+    spec = made({"inputs": {"model": {"path": "in", **given}}}, upstream=upstream, **more)
+    found: list[dict[str, Any]] = json.loads(variables(spec["initContainers"][0])["TRADEWIND_INPUTS"])
+    return found
+
+
+def test_inputs_from_elsewhere_are_rendered() -> None:
+    one = {"name": "model", "path": "in"}
+    assert fetched({"text": "$HOME $[[ 1 + 1 ]]"}) == [{**one, "text": "$$HOME 2"}]
+    assert fetched({"key": "raw/$[[ run.name ]]/"}) == [{**one, "key": "raw/r1/"}]
+    more = {"unpack": True, "optional": True, "sha256": "0" * 64}
+    assert fetched({"url": "https://x/$[[ 1 ]]", **more}) == [{**one, "url": "https://x/1", **more}]
+
+
+def test_the_value_of_a_reference_must_be_one() -> None:
+    given = {"reference": "tasks.erp.outputs.model"}
+    own = {**REFERENCE, "other": 1}
+    assert fetched(given, {"model": own}) == [{"name": "model", "path": "in", "artifact": REFERENCE}]
+    for value in ("x", {"uri": "x"}, {**REFERENCE, "size": "1"}, None):
+        with pytest.raises(NoArtifact, match=r"spec.tasks.a.artifacts.inputs.model.reference: not the reference"):
+            fetched(given, {"model": value})
+    assert fetched({**given, "optional": True}, {"model": None}) == []
+
+
 # Ends.
 
 

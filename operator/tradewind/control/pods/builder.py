@@ -66,7 +66,7 @@ def build(
         "metadata": {"labels": {"app.kubernetes.io/managed-by": "tradewind"}},
         "spec": _spec(task, container, renderer),
     }
-    if task.artifacts and store:
+    if task.artifacts:
         artifact_containers.add(pod["spec"], task.artifacts, store, start, run, evaluate, operator_image)
     if task.pod_template:
         pod = _shaped(start.task, merge(pod, renderer.tree("podTemplate", task.pod_template)))

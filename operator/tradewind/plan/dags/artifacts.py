@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from tradewind.model.artifact import PATH, TaskArtifacts
-from tradewind.model.base import IDENTIFIER
+from tradewind.model.artifact import PATH, SOURCES, ArtifactInput, TaskArtifacts
+from tradewind.model.base import IDENTIFIER, TEMPLATED
 from tradewind.model.dag import DAGSpec
 from tradewind.model.task import Task
 from tradewind.plan import pacing
@@ -18,6 +18,11 @@ def source(of: str) -> tuple[str, str]:
     """Task and artifact of `from: TASK.ARTIFACT`; empty for anything else."""
     match = re.fullmatch(r"([a-z0-9][-a-z0-9]*)\.([A-Za-z_][A-Za-z0-9_]*)", of)
     return (match[1], match[2]) if match else ("", "")
+
+
+def needs_store(artifacts: TaskArtifacts) -> bool:
+    """Whether a task's artifacts go to the DAG's store, or come from it."""
+    return bool(artifacts.outputs) or any(not given.url and given.text is None for given in artifacts.inputs.values())
 
 
 def problems(spec: DAGSpec, tasks: Mapping[str, Task]) -> Iterator[Problem]:
@@ -38,7 +43,7 @@ def problems(spec: DAGSpec, tasks: Mapping[str, Task]) -> Iterator[Problem]:
     for name, task in pacing.each(tasks.items()):
         if artifacts := task.artifacts:
             yield from _of_task(f"spec.tasks.{name}", task, artifacts, tasks)
-            if not spec.artifacts and (artifacts.outputs or artifacts.inputs):
+            if not spec.artifacts and needs_store(artifacts):
                 path, instead = f"spec.tasks.{name}.artifacts", "write spec.artifacts.store with volume or s3"
                 yield Problem(path, "there is no store for artifacts", instead).resting("spec.artifacts")
 
@@ -61,15 +66,39 @@ def _of_task(path: str, task: Task, artifacts: TaskArtifacts, tasks: Mapping[str
             if given.path == place or given.path.startswith(f"{place}/") or place.startswith(f"{given.path}/"):
                 yield Problem(f"{where}.path", f"lies in the way of {other}", "write a different path")
         places[name] = given.path
-        maker, artifact = source(given.from_)
-        if not maker:
-            yield Problem(f"{where}.from", f"{given.from_[:80]!r} names no artifact", "write TASK.ARTIFACT")
-        elif maker in tasks:
-            made = tasks[maker].artifacts
-            if made is None or artifact not in made.outputs:
-                there = ", ".join(f"{maker}.{key}" for key in made.outputs) if made and made.outputs else "none"
-                found = Problem(f"{where}.from", f"{maker} makes no artifact {artifact!r}", f"it makes: {there}")
-                yield found.resting(f"spec.tasks.{maker}.artifacts.outputs")
+        yield from _source(where, given, tasks)
+
+
+def _source(where: str, given: ArtifactInput, tasks: Mapping[str, Task]) -> Iterator[Problem]:
+    values = (given.from_, given.reference or None, given.key or None, given.url or None, given.text)
+    there = [name for name, value in zip(SOURCES, values, strict=True) if value is not None]
+    if len(there) != 1:
+        found = f"has {' and '.join(there)}" if there else "names no source"
+        yield Problem(where, found, f"write one of {', '.join(SOURCES)}")
+    if not given.url and not given.key:
+        for field, value in (("sha256", given.sha256), ("unpack", given.unpack)):
+            if value:
+                yield Problem(f"{where}.{field}", "only for url and key", "remove it")
+    if given.sha256 and not re.fullmatch("[0-9a-f]{64}", given.sha256):
+        yield Problem(f"{where}.sha256", "not a checksum", "write the 64 digits that sha256sum prints")
+    if given.key.endswith("/") and (given.sha256 or given.unpack):
+        yield Problem(f"{where}.key", "is a folder, which has no checksum and is no archive", "name one object")
+    if given.url and not re.match(rf"https?://|{TEMPLATED}", given.url):
+        yield Problem(f"{where}.url", "not an address", "write e.g. https://example.com/data.csv")
+    if given.from_ is not None:
+        yield from _upstream(f"{where}.from", given.from_, tasks)
+
+
+def _upstream(where: str, given: str, tasks: Mapping[str, Task]) -> Iterator[Problem]:
+    maker, artifact = source(given)
+    if not maker:
+        yield Problem(where, f"{given[:80]!r} names no artifact", "write TASK.ARTIFACT")
+    elif maker in tasks:
+        made = tasks[maker].artifacts
+        if made is None or artifact not in made.outputs:
+            there = ", ".join(f"{maker}.{key}" for key in made.outputs) if made and made.outputs else "none"
+            found = Problem(where, f"{maker} makes no artifact {artifact!r}", f"it makes: {there}")
+            yield found.resting(f"spec.tasks.{maker}.artifacts.outputs")
 
 
 def _name(path: str, name: str) -> Iterator[Problem]:

@@ -33,10 +33,13 @@ def templated(name: str, task: Task) -> Iterator[tuple[str, str]]:
         for field, text in sensor.asks(task.sensor):
             yield f"{path}.sensor.{field}", text
     for given, artifact in task.artifacts.inputs.items() if task.artifacts else ():
-        # Not rendered, but handled like an expression: the artifact must come from an upstream task, which must have
-        # ended.
-        if maker := source(artifact.from_)[0]:
+        # `from` is not rendered, but handled like an expression: the artifact must come from an upstream task, which
+        # must have ended.
+        if maker := source(artifact.from_ or "")[0]:
             yield f"{path}.artifacts.inputs.{given}.from", f"$[[ {written_path('tasks', maker)}.outputs ]]"
+        for field, text in (("key", artifact.key), ("url", artifact.url), ("text", artifact.text or "")):
+            if text:
+                yield f"{path}.artifacts.inputs.{given}.{field}", text
     if task.image:
         yield f"{path}.image", task.image
     if task.for_each and task.for_each.name:
@@ -57,6 +60,9 @@ def conditions(task: Task) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield text, f"compute.{name}", ()
     if task.sensor and task.sensor.until:
         yield task.sensor.until, "sensor.until", ("boolean",)
+    for given, artifact in task.artifacts.inputs.items() if task.artifacts else ():
+        if artifact.reference:
+            yield artifact.reference, f"artifacts.inputs.{given}.reference", ()
     if source := task.for_each:
         lists = [("items", source.items)]
         if source.matrix:

@@ -1,0 +1,112 @@
+"""Inputs of a task that no task has stored: a file of a web server, objects of the store made by others, a text."""
+
+import http.client
+import shutil
+import tarfile
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from tradewind.tasks.http import REDIRECTS
+from tradewind.tasks.pack import CHUNK, UnsafeArchive
+from tradewind.tasks.stores import Failed, Missing, Store
+
+TIMEOUT = 60
+"""Seconds without a byte."""
+TRIES = 5
+OBJECTS = 10_000
+"""The maximum number of objects below one key."""
+ABSENT = frozenset({404, 410})
+
+
+def download(url: str, into: BinaryIO) -> None:
+    """Reads a file of a web server; starts over after an error that may be transient. Raises Missing, Failed."""
+    if not url.startswith(("http://", "https://")):
+        raise Failed("not an http:// or https:// address")
+    for attempt in range(1, TRIES + 1):
+        try:
+            into.seek(0)
+            into.truncate()
+            with urllib.request.build_opener(_Redirects).open(url, timeout=TIMEOUT) as answer:
+                shutil.copyfileobj(answer, into, CHUNK)
+                if left := getattr(answer, "length", None):
+                    raise OSError(f"the connection was closed {left} bytes before the end")
+            return
+        except urllib.error.HTTPError as error:
+            problem = f"the server answers {error.code} {error.reason}".strip()
+            if error.code in ABSENT:
+                raise Missing(problem) from None
+            if error.code < 500 and error.code != 429:
+                raise Failed(problem) from None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            reason = getattr(error, "reason", None) or error
+            problem = f"the server does not answer: {reason or type(error).__name__}"
+            if isinstance(error, ValueError | http.client.InvalidURL):
+                raise Failed(f"not an address: {reason}") from None
+        if attempt < TRIES:
+            time.sleep(0.2 * 2**attempt)
+    raise Failed(problem)
+
+
+def below(store: Store, prefix: str) -> list[str]:
+    """The keys below a prefix that ends with `/`. Raises Missing, Failed."""
+    found = [key for key in store.keys(prefix, OBJECTS + 1) if not key.endswith("/")]
+    if not found:
+        raise Missing(f"there is nothing below {prefix} in {store.base}")
+    if len(found) > OBJECTS:
+        raise Failed(f"there are more than {OBJECTS} objects below it: name a longer key, or make an archive of them")
+    return found
+
+
+def safe(key: str) -> str:
+    """A key within the store. Raises Failed."""
+    parts = key.removesuffix("/").split("/")
+    if any(part in ("", ".", "..") for part in parts) or any(ord(letter) < 32 for letter in key):
+        raise Failed(
+            f"{key[:200]!r} is not a key: write one without a `/` at its beginning, and without `.` or `..` parts"
+        )
+    return key
+
+
+def unpack(archive: BinaryIO, folder: Path) -> None:
+    """Unpacks a tar or zip archive made by anyone, whose files everybody may read then. Raises UnsafeArchive."""
+    folder.mkdir(parents=True)
+    archive.seek(0)
+    try:
+        if zipfile.is_zipfile(archive):
+            _unzip(archive, folder)
+        else:
+            archive.seek(0)
+            with tarfile.open(fileobj=archive, mode="r:*") as members:
+                members.extractall(folder, filter="data")
+    except tarfile.FilterError as error:
+        raise UnsafeArchive(f"the archive holds {error.tarinfo.name!r}, which is no file or folder below it") from None
+    except (tarfile.TarError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+        raise UnsafeArchive(f"not a tar or zip archive that can be unpacked: {error}") from None
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+
+
+def _unzip(archive: BinaryIO, folder: Path) -> None:
+    with zipfile.ZipFile(archive) as members:
+        for member in members.infolist():
+            made = Path(members.extract(member, folder))
+            if member.external_attr >> 16 & 0o100 and made.is_file():
+                made.chmod(0o755)
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to web servers only."""
+
+    max_redirections = REDIRECTS
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        if not newurl.startswith(("http://", "https://")):
+            return None
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
