@@ -10,6 +10,7 @@ import click
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from tradewind.cli import note
 from tradewind.cli.objects.describe_backfill import describe_backfill
 from tradewind.cli.objects.describe_dag import describe_dag
 from tradewind.cli.objects.describe_trigger import describe_trigger
@@ -201,6 +202,7 @@ def _origin(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Cause", notes.get(CAUSE, "")),
         ("By", notes.get(BY, "")),
         ("Reason", notes.get(REASON, "")),
+        ("Note", note.shown(notes)),
         *((f"{what.capitalize()} by", _who(notes, what)) for what in (RETRIED, CANCELLED)),
     ]
     return [(label, value) for label, value in found if value]

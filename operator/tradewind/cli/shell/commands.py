@@ -45,6 +45,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "clear": Entry("edit", "Run tasks of a run again, with all tasks that depend on them."),
         "mark": Entry("edit:mark", "Set the state of tasks of a run."),
         "rerun": Entry("rerun", "Start a new run that reuses results of another."),
+        "note": Entry("note", "Write a note on a run."),
         "rollback": Entry("rollback", "Restore an earlier revision of a DAG."),
         "delete": Entry("objects.delete", "Delete runs, DAGs, triggers and other objects."),
     },
