@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
+from tradewind.cli.objects.chosen_tasks import chosen, is_pattern
 from tradewind.cli.objects.dated_runs import SINCE, UNTIL, WHICH, each_run
-from tradewind.cli.objects.targets import RUN
 from tradewind.cli.options import REASON, cluster, pairs
 from tradewind.cli.output.terminal import say
 from tradewind.cli.revision_reader import keeps
@@ -31,8 +31,9 @@ DRY_RUN = click.option("--dry-run", is_flag=True, help="Only show which tasks wo
 
 @click.command()
 @WHICH
-@click.argument("tasks", nargs=-1, required=True, metavar="TASK|TASK[ITEM]...")
+@click.argument("tasks", nargs=-1, required=True, metavar="TASK|TASK[ITEM]|PATTERN...")
 @click.option("--only", is_flag=True, help="Don't clear tasks that depend on them.")
+@click.option("--upstream", is_flag=True, help="Clear what they depend on too, as far as it has run.")
 @SINCE
 @UNTIL
 @REASON
@@ -44,21 +45,24 @@ async def command(
     run: str,
     tasks: tuple[str, ...],
     only: bool,
+    upstream: bool,
     since: str | None,
     until: str | None,
     reason: str,
     dry_run: bool,
 ) -> None:
-    """Run TASKS of RUN again from scratch, with all tasks that depend on them. All other tasks are kept.
+    """Run TASKS of RUN again from scratch, with all tasks that depend on them. All other tasks are kept. A PATTERN such as
+    'load-*' stands for the tasks that match it and have run.
 
     \b
     tradewind clear sales-20260501 load
+    tradewind clear sales-20260501 report --upstream
     tradewind clear dag/sales load --since 2026-05-01 --until 2026-05-08
     """
 
     async def clear(name: str) -> None:
         edit = {"action": "Clear", "tasks": list(tasks), "downstream": not only}
-        await _edit(client, namespace, name, edit, reason, dry_run)
+        await _edit(client, namespace, name, edit, reason, dry_run, upstream)
 
     await each_run(client, namespace, run, since, until, clear)
 
@@ -72,9 +76,9 @@ class _State(click.Choice[str]):
 
 
 @click.command()
-@click.argument("run", type=RUN)
+@WHICH
 @click.argument("state", type=_State(list(ACTIONS), case_sensitive=False))
-@click.argument("tasks", nargs=-1, required=True, metavar="TASK|TASK[ITEM]...")
+@click.argument("tasks", nargs=-1, required=True, metavar="TASK|TASK[ITEM]|PATTERN...")
 @click.option(
     "--output",
     "outputs",
@@ -82,6 +86,8 @@ class _State(click.Choice[str]):
     metavar="NAME=JSON",
     help="Output of the task; only for succeeded and a single task.",
 )
+@SINCE
+@UNTIL
 @REASON
 @DRY_RUN
 @cluster
@@ -92,16 +98,23 @@ async def mark(
     state: str,
     tasks: tuple[str, ...],
     outputs: tuple[str, ...],
+    since: str | None,
+    until: str | None,
     reason: str,
     dry_run: bool,
 ) -> None:
-    """Set the state of TASKS of RUN, whatever their result. `tradewind clear` undoes it."""
+    """Set the state of TASKS of RUN, whatever their result. `tradewind clear` undoes it. A PATTERN such as 'load-*' stands for
+    all tasks that match it."""
     edit: dict[str, Any] = {"action": ACTIONS[state], "tasks": list(tasks)}
     if outputs:
-        if len(tasks) > 1 or state != "succeeded":
+        if len(tasks) > 1 or state != "succeeded" or is_pattern(tasks[0]):
             raise click.UsageError("--output is for one task that is marked as succeeded")
         edit["outputs"] = {tasks[0]: pairs(outputs, "--output")}
-    await _edit(client, namespace, run, edit, reason, dry_run)
+
+    async def set_state(name: str) -> None:
+        await _edit(client, namespace, name, edit, reason, dry_run)
+
+    await each_run(client, namespace, run, since, until, set_state)
 
 
 def _read(given: Mapping[str, str], declared: Mapping[str, Output]) -> dict[str, Any]:
@@ -122,13 +135,23 @@ def _value(name: str, text: str, declared: Output | None) -> Any:
     return text if is_text and not isinstance(value, str) else value
 
 
-async def _edit(client: Client, namespace: str, name: str, edit: dict[str, Any], reason: str, dry_run: bool) -> None:
+async def _edit(
+    client: Client,
+    namespace: str,
+    name: str,
+    edit: dict[str, Any],
+    reason: str,
+    dry_run: bool,
+    upstream: bool = False,
+) -> None:
     run, view = await look(client, namespace, name, Revisions(client))
     if view is None or view.planner is None:
         raise click.ClickException(f"dagrun/{name} has not begun: there is nothing to change")
     if run.cancelled:
         words = f"dagrun/{name} was stopped (spec.desiredState: {run.desired})"
         raise click.ClickException(f"{words}: `tradewind rerun {name}` starts another run that reuses its results")
+    tasks = chosen(view.planner, edit["tasks"], upstream=upstream, clears=edit["action"] == "Clear")
+    edit = {**edit, "tasks": tasks}
     for key, given in edit.get("outputs", {}).items():
         task = view.planner.definition.tasks.get(parse_key(key)[0])
         edit["outputs"] = {key: _read(given, task.outputs if task else {})}

@@ -33,7 +33,7 @@ def rework(
     pending = approvals.open(planner) if any(edit.action != "Clear" for edit in edits) else 0
     if retried:
         failed = {task for task, state in planner.ledger.states.items() if state in (*BAD, State.CANCELLED)}
-        asked = [name for name in approvals.asking if name in failed and _ran(planner, name)]
+        asked = [name for name in approvals.asking if name in failed and ran(planner, name)]
         again = _clear(planner, [name for name in asked if planner.definition.tasks[name].approval])
         changes |= _asked_again(planner, approvals, failed, again | _again(planner, failed))
     for number, edit in enumerate(pacing.each(edits), first):
@@ -72,7 +72,7 @@ def _wrong(planner: Planner, edit: Edit, path: str) -> Iterator[Problem]:
             yield Problem(where, f"there is no item {key!r}", f"{task} has {counted(count, 'item')}, counted from 0")
         elif edit.action == "Clear" and item is not None and planner.fixed(task):
             yield Problem(where, f"{task} was marked as a whole", f"clear {task}")
-        elif edit.action == "Clear" and not _ran(planner, key):
+        elif edit.action == "Clear" and not ran(planner, key):
             state = planner.ledger.units[key].state if key in planner.ledger.units else planner.ledger.states[task]
             yield Problem(where, f"{key} never ran ({state}): there is nothing to clear", "clear a task upstream of it")
 
@@ -158,7 +158,7 @@ def _asked_again(
         asked = [
             name
             for name in pacing.each(approvals.asking)
-            if name not in anew and approvals.waits(name, bits) and _ran(planner, name)
+            if name not in anew and approvals.waits(name, bits) and ran(planner, name)
         ]
         if not asked:
             return changes
@@ -172,7 +172,7 @@ def _again(planner: Planner, tasks: set[str]) -> dict[str, Change]:
     for name in pacing.each(definition.protected - definition.handlers):
         task = definition.tasks[name]
         concerned = task.on_exit or not tasks.isdisjoint((name, *definition.graph.upstream[name]))
-        if concerned and _ran(planner, name):
+        if concerned and ran(planner, name):
             found |= dict.fromkeys((name, *(task.teardown.of if task.teardown else ())))
     return _cleared(planner, found)
 
@@ -188,7 +188,8 @@ def _keys(planner: Planner, key: str) -> list[str]:
     return [key] if group is None else [key, *(unit.key for unit in group.units or ())]
 
 
-def _ran(planner: Planner, key: str) -> bool:
+def ran(planner: Planner, key: str) -> bool:
+    """Whether a task or item has attempts that count, or was marked."""
     return any(_past(planner, name) for name in pacing.each(_keys(planner, key)))
 
 
