@@ -22,6 +22,15 @@ class Backoff(Model):
     the same time."""
 
 
+class Delay(Model):
+    """Wait after attempts of one kind."""
+
+    when: Annotated[Expression, Field(min_length=1)]
+    """CEL over exitCode, reason, attempt and seconds of the attempt that ended, e.g. `exitCode == 29`."""
+    delay: Duration
+    """Wait before the next attempt."""
+
+
 class OnOOM(Model):
     """Raises the memory for the next attempt after one that ran out of memory."""
 
@@ -42,6 +51,8 @@ class Retries(Model):
     an image that can't be pulled. Preemptions don't count."""
     backoff: Backoff = Backoff()
     """Wait between attempts."""
+    delays: Annotated[list[Delay], Field(max_length=8)] = []
+    """Waits by kind of failure or loss: the first whose `when` is true replaces backoff."""
     retry_on: Expression = ""
     """CEL over exitCode (-1 if there is none), reason, attempt and seconds, e.g. `exitCode in [75, 111]`. A failed
     attempt is retried only if it is true. It doesn't apply to losses."""

@@ -185,11 +185,25 @@ def test_comparisons_that_may_be_right_are_taken(condition: str) -> None:
     define({"params": DAYS, "tasks": {**tasks, "b": task(dependsOn=["a", "many"], when=condition)}})
 
 
+def _delay(when: str, delay: str = "1s") -> dict[str, str]:
+    return {"when": when, "delay": delay}
+
+
 def test_rules_of_retries_triggers_and_exits_know_their_words_too() -> None:
     told = refusal(
         {
             "tasks": {
                 "a": task(retries={"retryOn": "reason == 'OOM'", "failOn": "reason in ['Error', 'Evict']"}),
+                "d": task(
+                    retries={
+                        "delays": [
+                            _delay("exitCode == 1"),
+                            _delay("code == 1"),
+                            {"delay": "1s"},
+                            _delay("true", "soon"),
+                        ]
+                    }
+                ),
                 "b": task(dependsOn=["a"], triggerRule="a == 'Fail'"),
                 "c": task(onExit=["Always"], when="run.outcome == 'Success'"),
             }
@@ -197,6 +211,8 @@ def test_rules_of_retries_triggers_and_exits_know_their_words_too() -> None:
     )
     assert "a.retries.retryOn: `reason == 'OOM'`: there is no reason 'OOM'; did you mean OOMKilled?" in told
     assert "a.retries.failOn: " in told and "there is no reason 'Evict'; did you mean Evicted?" in told
+    assert "d.retries.delays[1].when: `code == 1`" in told and "there is no 'code'; there are exitCode, reason" in told
+    assert "d.retries.delays[2].when: required" in told and "d.retries.delays[3].delay: 'soon'" in told
     assert "b.triggerRule: `a == 'Fail'`: there is no state 'Fail'; did you mean Failed?" in told
     assert "there is no outcome of a run 'Success'; did you mean Succeeded?" in told
 

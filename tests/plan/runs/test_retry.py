@@ -95,6 +95,33 @@ def test_a_failure_can_be_the_last_by_its_exit_code(rule: dict[str, str], code: 
     assert (left.wait is not None) is again and why in left.why
 
 
+DELAYS = [{"when": "exitCode == 29", "delay": "5m"}, {"when": "reason in ['Evicted', 'Error']", "delay": "0s"}]
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "wait"),
+    [("Error", 29, 300), ("Error", 1, 0), ("Evicted", None, 0), ("OOMKilled", 137, 10), ("Preempted", None, 10)],
+)
+def test_the_first_delay_that_matches_replaces_the_back_off(reason: str, code: int | None, wait: float) -> None:
+    retries = Retries.model_validate({"limit": 5, "delays": DELAYS})
+    assert retry_state(retries, [Attempt("a", 1, 0, 5, reason, code)]).wait == wait
+
+
+def test_delays_allow_no_further_attempts_and_one_that_fails_is_told() -> None:
+    ended = [Attempt("a", 1, 0, 5, "Error", 29)]
+    assert retry_state(Retries.model_validate({"limit": 0, "delays": DELAYS}), ended).wait is None
+    broken = Retries.model_validate({"limit": 5, "delays": [{"when": "1 / (exitCode - 29) == 1", "delay": "1s"}]})
+    left = retry_state(broken, ended)
+    assert left.wait is None and left.why.startswith("retries.delays: ") and "divide by zero" in left.why
+
+
+def test_a_delay_is_within_the_total_timeout() -> None:
+    retries = {"limit": 5, "delays": [{"when": "true", "delay": "2h"}]}
+    game = Game(defined({"a": {"totalTimeout": "1h", "retries": retries}}))
+    message = game.play(lambda key, number: "Error").message
+    assert "no time for another attempt within totalTimeout (3600 s)" in message and game.now < 60
+
+
 def test_a_loss_is_tried_again_whatever_retry_on_says() -> None:
     assert retry_state(Retries(retry_on="false", limit=1), attempts("Evicted")).wait is not None
 

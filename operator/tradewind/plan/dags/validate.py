@@ -312,8 +312,12 @@ def _rules(name: str, task: Task, dependencies: tuple[str, ...], elsewhere: bool
                 called = _DOTTED.search(task.trigger_rule)
                 instead = f"write {called[2]}({called[1]})" if called else ""
                 yield Problem(f"{path}.triggerRule", str(error), instead)
-    for field, attribute in (("retryOn", "retry_on"), ("failOn", "fail_on")):
-        if text := getattr(task.retries, attribute, ""):
+    rules = list[tuple[str, str]]()
+    if retries := task.retries:
+        rules = [("retryOn", retries.retry_on), ("failOn", retries.fail_on)]
+        rules += [(f"delays[{index}].when", delay.when) for index, delay in enumerate(retries.delays)]
+    for field, text in rules:
+        if text:
             try:
                 comparisons.check(retry_rule(text), {"reason": comparisons.REASON})
             except ExpressionError as error:

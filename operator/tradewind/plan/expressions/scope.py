@@ -305,7 +305,7 @@ def _explained_task(name: str, scope: Scope, field: str = "") -> str:
 
 
 def retry_rule(rule: str) -> Any:
-    """`retryOn` or `failOn`, compiled. Raises ExpressionError."""
+    """A rule of `retries` about an ended attempt, compiled. Raises ExpressionError."""
 
     def explained(problem: str) -> str:
         name = compiler.undeclared(problem)
@@ -315,7 +315,7 @@ def retry_rule(rule: str) -> Any:
 
 
 def retry_matches(rule: str, attempt: Attempt) -> bool:
-    """Whether `retryOn` or `failOn` matches an attempt. Raises ExpressionError."""
+    """Whether a rule of `retries` matches an attempt. Raises ExpressionError."""
     return bool(compiler.run(retry_rule(rule), of_attempt(attempt)))
 
 

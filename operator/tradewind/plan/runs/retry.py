@@ -57,7 +57,10 @@ def retry_state(
         over, why = _over(retries, attempt, failures, losses)
         if not over:
             count = preempted or (failures if attempt.reason in FAILURES else losses)
-            wait = _wait(retries.backoff, count, f"{seed}/{attempt.number}") if position == len(attempts) - 1 else 0.0
+            try:
+                wait = _wait(retries, attempt, count, seed) if position == len(attempts) - 1 else 0.0
+            except ExpressionError as error:
+                return RetryState(None, failures, losses, first, f"retries.delays: {error}")
             result = RetryState(wait, failures, losses, first)
         elif left and not attempt.succeeded and attempt.reason not in SKIPS:
             left -= 1
@@ -88,7 +91,14 @@ def _over(retries: Retries, last: Attempt, failures: int, losses: int) -> tuple[
     return False, ""
 
 
-def _wait(rule: Backoff, count: int, seed: str) -> float:
+def _wait(retries: Retries, last: Attempt, count: int, seed: str) -> float:
+    for rule in retries.delays:
+        if retry_matches(rule.when, last):
+            return seconds(rule.delay)
+    return _backoff(retries.backoff, count, f"{seed}/{last.number}")
+
+
+def _backoff(rule: Backoff, count: int, seed: str) -> float:
     # The exponent is bounded so that a hundred retries can't overflow a float. Jitter stays under the cap too, and
     # spreads the waits that reach it.
     wait = min(seconds(rule.initial) * rule.factor ** min(count - 1, 64), seconds(rule.max) / (1 + rule.jitter))
