@@ -116,7 +116,8 @@ async def _scheduled(client: Client, namespace: str, dag: str | None, notes: lis
         except (Invalid, NotReady) as error:
             notes.append(f"trigger {name}: {error}")
             continue
-        if spec.suspend:
+        by_itself = spec.suspend_after_failures and status_of(body).get("phase") == "Suspended"
+        if spec.suspend or by_itself:
             notes.append(f"trigger {name} is suspended")
         else:
             found.append(_Scheduled(name, body["metadata"]["uid"], spec, spec.schedule, calendar))

@@ -1,5 +1,7 @@
 """`tradewind suspend` and `tradewind resume`: stop and continue runs, a DAG's new runs, a trigger or a backfill."""
 
+import time
+
 import click
 
 from tradewind.cli.objects.targets import target
@@ -9,6 +11,7 @@ from tradewind.cli.reading import status as status_of
 from tradewind.kube.client import Client
 from tradewind.kube.resources import BACKFILLS, DAGS, RUNS, TRIGGERS
 from tradewind.model.backfill import FINISHED
+from tradewind.model.duration import stamp
 from tradewind.model.run import FINAL_PHASES
 
 SWITCHED = (DAGS, TRIGGERS)
@@ -42,7 +45,12 @@ async def _set(client: Client, namespace: str, name: str, suspended: bool) -> No
         raise click.ClickException(f"{name}: write a run's name, dag/NAME, trigger/NAME or backfill/NAME")
     kind = resource.kind.lower()
     if resource in SWITCHED:
-        await client.patch(resource, namespace, rest, {"spec": {"suspend": suspended}})
+        spec: dict[str, object] = {"suspend": suspended}
+        if resource is TRIGGERS and not suspended:
+            found = await client.get(resource, namespace, rest)
+            if (found.get("spec") or {}).get("suspendAfterFailures"):
+                spec["failuresSince"] = stamp(time.time() + 1)  # All runs that there are were created before.
+        await client.patch(resource, namespace, rest, {"spec": spec})
         say(f"{kind}/{rest} {words}")
         return
     ends = FINISHED if resource is BACKFILLS else FINAL_PHASES

@@ -125,6 +125,12 @@ Limit = Annotated[Duration, AfterValidator(_at_least_a_second)]
 """A time limit: pods count it in whole seconds, from 1."""
 
 
+DateTime = Annotated[
+    str, Field(max_length=64, json_schema_extra={"format": "date-time", "pattern": YEARS}), AfterValidator(check_year)
+]
+"""A point in time."""
+
+
 def between(start: str, end: str) -> float:
     """Seconds from one API timestamp to another, never below zero."""
     return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())

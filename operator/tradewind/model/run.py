@@ -2,17 +2,14 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from tradewind.model.asset import AssetUpdate
 from tradewind.model.base import Anything, ComparedParams, Model, Name, Opaque, ShortText, Timestamp, crd, rule
 from tradewind.model.condition import Conditions
-from tradewind.model.duration import YEARS, check_year
+from tradewind.model.duration import DateTime
 
 Phase = Literal["Queued", "Running", "Succeeded", "Failed", "Cancelled"]
-DateTime = Annotated[
-    str, Field(max_length=64, json_schema_extra={"format": "date-time", "pattern": YEARS}), AfterValidator(check_year)
-]
 MOST_EDITS = 200
 FINAL_PHASES = frozenset({"Succeeded", "Failed", "Cancelled"})
 

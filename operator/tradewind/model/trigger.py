@@ -8,6 +8,7 @@ from tradewind.model.asset import Assets
 from tradewind.model.base import Expression, Model, Name, Params, ShortText, Timestamp, crd, rule
 from tradewind.model.completed_run import Completed
 from tradewind.model.condition import Conditions
+from tradewind.model.duration import DateTime
 from tradewind.model.event import EventSource
 from tradewind.model.object_change import ObjectChange, ObjectChangeStatus
 from tradewind.model.schedule import Schedule, ScheduleStatus
@@ -51,6 +52,11 @@ class TriggerSpec(Model):
     max_per_minute: Annotated[int, Field(ge=1, le=10_000)] = 300
     """Maximum number of runs created per minute; further runs wait. It doesn't apply to schedules, or to events, which
     have spec.event.maxPerSecond."""
+    suspend_after_failures: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Number of its runs that fail in a row after which the trigger creates no more, until one of them is retried with success, or
+    `tradewind resume trigger/NAME`. Never when absent."""
+    failures_since: DateTime | None = None
+    """Failures of runs that were created before this time don't count for suspendAfterFailures. `tradewind resume` sets it."""
     suspend: bool = False
     """If true, the trigger creates no runs, and what happens meanwhile is not made up for later."""
     schedule: Schedule | None = None

@@ -11,6 +11,7 @@ from tradewind.control.dagrun.run import Run, read_run
 from tradewind.kube.client import Client
 from tradewind.kube.pages import items
 from tradewind.kube.resources import RUNS, Key
+from tradewind.model.duration import instant
 from tradewind.plan.starts.past_runs import PastRun
 
 RUN_PAGE = 100
@@ -30,6 +31,10 @@ class Entry(PastRun):
     rounds: int
     partial: bool
     backfills: frozenset[str]
+    trigger: str
+    """The Trigger that made it for something that had just happened."""
+    ended: float
+    """Epoch seconds of its end; of its creation if that is unknown."""
 
 
 def entry(run: Run) -> Entry:
@@ -49,7 +54,16 @@ def entry(run: Run) -> Entry:
         run.rounds,
         run.partial,
         run.backfills,
+        "" if run.how == "backfill" else run.maker,
+        _ended(run),
     )
+
+
+def _ended(run: Run) -> float:
+    try:
+        return instant(str(run.status.get("finishedAt")))
+    except ValueError:
+        return run.created
 
 
 @dataclass(slots=True)

@@ -15,6 +15,8 @@ READY, RECONCILING, STALLED = "Ready", "Reconciling", "Stalled"
 READINESS = frozenset({READY, RECONCILING, STALLED})
 AWAITED = frozenset({"TemplateNotFound"})
 """Reasons for which an invalid object can become valid without being changed."""
+HELD = frozenset({"FailuresInARow"})
+"""Reasons for which a suspended object stays so until someone acts, although nobody has suspended it."""
 _MEANS: Mapping[str, str] = {
     **dict.fromkeys(("Valid", "Active", "Suspended", "Done", "DryRun", "Succeeded"), READY),
     **dict.fromkeys(
@@ -49,7 +51,7 @@ def readiness(
     phase: str, reason: str, message: str, before: Mapping[str, Any], generation: int, now: float
 ) -> list[Condition]:
     """Ready, and the condition that is true while Ready is false. `phase` is the phase or outcome of an object of any kind."""
-    means = RECONCILING if reason in AWAITED else _MEANS[phase]
+    means = RECONCILING if reason in AWAITED else STALLED if reason in HELD else _MEANS[phase]
     found = [condition(READY, means == READY, reason, brief(message, WORDS), before, generation, now)]
     if means != READY:
         found.append(condition(means, True, reason, brief(message, WORDS), before, generation, now))

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
 from tradewind.kube.resources import DAGS, Key, deleting
+from tradewind.model.history import History
 from tradewind.model.value import Param
 from tradewind.plan.triggers.cycles import assets_of, called_by
 
@@ -23,6 +24,7 @@ class DAGFacts:
     """Assets that its runs or their tasks update."""
     calls: frozenset[str] = frozenset()
     """DAGs that its tasks call."""
+    keeps: History = History()
 
 
 NOTHING = DAGFacts()
@@ -109,10 +111,11 @@ class DAGIndex:
 
 def _facts(spec: Any) -> DAGFacts:
     try:
+        keeps = History.model_validate(spec.get("history") or {})
         params = {name: Param.model_validate(body) for name, body in (spec.get("params") or {}).items()}
     except (ValidationError, AttributeError):
         return DAGFacts()  # The DAG's own condition reports the problem.
-    return DAGFacts(params, spec.get("suspend") is True, assets_of(spec), called_by(spec))
+    return DAGFacts(params, spec.get("suspend") is True, assets_of(spec), called_by(spec), keeps)
 
 
 def invalid(body: Object) -> str:

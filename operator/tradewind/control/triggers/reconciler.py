@@ -13,11 +13,13 @@ from typing import Any
 from tradewind import metrics
 from tradewind.control.dagrun.run import Run
 from tradewind.control.dagrun.writes import cancel
+from tradewind.control.shared.conditions import READY
 from tradewind.control.shared.event_recorder import EventRecorder
 from tradewind.control.shared.status_writer import StatusWriter
 from tradewind.control.shared.valid_condition import Validity
 from tradewind.control.triggers.consumers import RunConsumers, topics_of
 from tradewind.control.triggers.dag_index import DAGFacts, DAGIndex
+from tradewind.control.triggers.failed_runs import FailedRuns
 from tradewind.control.triggers.rate_limit import Pace
 from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot, fire, make
 from tradewind.control.triggers.source import DueRun, DueRuns, NotReady, Skipped, Source, SourceResult
@@ -33,11 +35,15 @@ from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.documents.problem import Invalid, Problem, summary
 from tradewind.plan.documents.read import read
 from tradewind.plan.triggers.cycles import circle
+from tradewind.plan.triggers.failures_in_a_row import check as check_history
+from tradewind.plan.triggers.failures_in_a_row import words as about_failures
 from tradewind.plan.triggers.trigger import check
 
 log = logging.getLogger(__name__)
 SAVE = 1.0
 """Seconds until a trigger's status is written: runs go first. If the write is lost, the names of the runs prevent duplicates."""
+FAILURES_IN_A_ROW = "FailuresInARow"
+"""The reason for which a trigger has suspended itself."""
 STEP = 0.5
 """Seconds by which the wall clock may deviate from elapsed time before it counts as set."""
 
@@ -74,6 +80,7 @@ class TriggerReconciler:
         self._writer = StatusWriter(client, self.saving)
         self._writing: defaultdict[Key, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._of_dag: defaultdict[Key, set[Key]] = defaultdict(set)
+        self._failed = FailedRuns(client)
         self._unsettled: defaultdict[Key, list[tuple[Run, Callable[[Run], None]]]] = defaultdict(list)
         self._unfinished: defaultdict[Key, dict[str, Run]] = defaultdict(dict)
         self._sources = sources(self)
@@ -134,6 +141,10 @@ class TriggerReconciler:
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created, changed or deleted."""
+        if self._failed.seen(run, deleted):
+            for trigger in self._of_dag.get((run.namespace, run.dag), ()):
+                if self._known[trigger].spec.suspend_after_failures:
+                    self.queue.add(trigger)
         if not run.maker or run.how == "backfill":
             return  # A schedule does not wait for runs of the past.
         if not deleted:
@@ -198,6 +209,7 @@ class TriggerReconciler:
         triggers = self._of_dag[key[0], dag]
         triggers.discard(key)
         if not triggers:
+            self._failed.forget((key[0], dag))
             del self._of_dag[key[0], dag]
 
     def _drop(self, key: Key) -> None:
@@ -245,7 +257,7 @@ class TriggerReconciler:
             self._stop(key, known)
             return
         found = Validity(True, "Valid", "it can fire")
-        if self._idle(known, facts, found):
+        if self._idle(known, facts, found) or await self._fails(known, facts, found):
             self._stop(key, known)
             return
         try:
@@ -322,7 +334,11 @@ class TriggerReconciler:
         """The problems of a trigger, checked again when the trigger or its DAG changes."""
         checked = self._checked.get(known.key)
         if checked is None or checked[0] is not known.spec or checked[1] is not facts:
-            checked = self._checked[known.key] = (known.spec, facts, check(known.spec, facts.params if facts else None))
+            checked = self._checked[known.key] = (
+                known.spec,
+                facts,
+                [*check(known.spec, facts.params if facts else None), *_uncounted(known.spec, facts)],
+            )
         return checked[2]
 
     def _idle(self, known: TriggerSnapshot, facts: DAGFacts | None, found: Validity) -> bool:
@@ -338,6 +354,18 @@ class TriggerReconciler:
             self._note(known, found, {"phase": "Suspended", "message": words, "next": None})
         else:
             return False
+        return True
+
+    async def _fails(self, known: TriggerSnapshot, facts: DAGFacts | None, found: Validity) -> bool:
+        """Whether the trigger does not fire because its runs fail. Raises errors of the API."""
+        limit = known.spec.suspend_after_failures
+        if limit is None or facts is None:
+            return False
+        failed = await self._failed.of(known, facts.keeps, self._clock())
+        if len(failed) < limit:
+            return False
+        status = {"phase": "Suspended", "message": about_failures(limit, known.name, failed), "next": None}
+        self._note(known, found, status, FAILURES_IN_A_ROW)
         return True
 
     def _note(self, known: TriggerSnapshot, found: Validity, status: dict[str, Any], reason: str = "") -> None:
@@ -406,6 +434,10 @@ class TriggerReconciler:
         patch = written.patch
         if key in self._saved:
             self._take_status(key, written.stored)
+        if patch.get("phase") == "Suspended" and _reason(wanted) == FAILURES_IN_A_ROW:
+            self._events.post(
+                "Trigger", *key, uid, FAILURES_IN_A_ROW, wanted["message"], warning=True, key=wanted["message"]
+            )
         if patch.get("phase") in ("Invalid", "Waiting"):
             reason = "Invalid" if patch["phase"] == "Invalid" else "TriggerWaits"
             self._events.post("Trigger", *key, uid, reason, wanted["message"], warning=True, key=str(generation))
@@ -435,3 +467,12 @@ class TriggerReconciler:
                 for key in self._known:
                     self.queue.add(key)
             before = now
+
+
+def _uncounted(spec: TriggerSpec, facts: DAGFacts | None) -> list[Problem]:
+    return check_history(spec.suspend_after_failures, spec.dag, facts.keeps) if facts else []
+
+
+def _reason(status: Mapping[str, Any]) -> str:
+    """Why a status says Ready, or not."""
+    return next((str(item["reason"]) for item in status["conditions"] if item["type"] == READY), "")
