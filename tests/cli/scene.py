@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from tradewind.local.apiserver import ApiServer
 from tradewind.model.crd import manifests
 from tradewind.model.duration import stamp
 from tradewind.plan.outcomes.attempt import parse_key
+from worlds.commands import program
 
 Body = dict[str, Any]
 
@@ -97,7 +97,7 @@ class Scene:
     async def start(self, *arguments: str, config: bool = True, **files: Any) -> asyncio.subprocess.Process:
         """Starts `tradewind` with this server's kubeconfig."""
         where = ("--kubeconfig", str(self.config)) if config else ()
-        command = [sys.executable, "-m", "tradewind.cli", *arguments, *where]
+        command = [*program(), *arguments, *where]
         env = {**os.environ, "COLUMNS": "200", "LINES": "50"}
         pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE, **files}
         return await asyncio.create_subprocess_exec(*command, env=env, preexec_fn=_heed_interrupts, **pipes)

@@ -9,12 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
+from worlds.commands import program
 
 HEAD = "apiVersion: tradewind.dev/v1alpha1\nkind: DAG\nmetadata: {name: d}\nspec:\n  defaults: {image: x}\n"
 
 
 def tradewind(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tradewind.cli", *arguments]
+    command = [*program(), *arguments]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=200, env={**os.environ, **env})
 
 

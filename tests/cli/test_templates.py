@@ -2,13 +2,13 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from click.testing import CliRunner, Result
 from tradewind.cli.main import main
+from worlds.commands import program
 
 HEAD = "apiVersion: tradewind.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}{more}}}\n"
 LOAD = "{params: {table: {}, rows: {type: integer, default: 1}}, task: {image: x, env: {TABLE: '$[[ inputs.table ]]'}, command: [load]}}"
@@ -118,6 +118,6 @@ def test_a_file_with_cluster_wide_templates_runs_here(folder: Path) -> None:
         "command: [load]", 'script: {shell: "echo \'{\\"t\\": 1}\' > $TRADEWIND_OUTPUTS"}'
     )
     (folder / "all.yaml").write_text(text)
-    command = [sys.executable, "-m", "tradewind.cli", "run", "-f", str(folder / "all.yaml"), "-p", "day=2026-01-31"]
+    command = [*program(), "run", "-f", str(folder / "all.yaml"), "-p", "day=2026-01-31"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0 and 'a: {"t": 1}' in done.stdout, done.stdout + done.stderr

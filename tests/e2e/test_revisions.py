@@ -20,6 +20,7 @@ from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
 from tradewind.kube.labels import DAG
 from tradewind.kube.resources import DAGS, REVISIONS, RUNS
+from worlds.commands import program
 from worlds.world import Body, World, eventually
 
 WALK = Path(__file__).parents[2] / "docs" / "revisions.md"
@@ -66,10 +67,10 @@ async def left(world: World, client: Client, name: str, words: set[str]) -> None
 
 
 def command(world: World, *arguments: str, stdin: str = "") -> str:
-    program = [arguments[0]] if arguments[0] == "kubectl" else [sys.executable, "-m", "tradewind.cli", arguments[0]]
+    start = ["kubectl"] if arguments[0] == "kubectl" else [*program(), arguments[0]]
     rest = [*arguments[1:], "-n", world.namespace, "--kubeconfig", str(world.kubeconfig)]
     env = {**os.environ, "COLUMNS": "200"}
-    done = subprocess.run([*program, *rest], input=stdin, capture_output=True, text=True, timeout=200, env=env)
+    done = subprocess.run([*start, *rest], input=stdin, capture_output=True, text=True, timeout=200, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

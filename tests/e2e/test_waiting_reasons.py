@@ -3,16 +3,16 @@
 import asyncio
 import json
 import os
-import sys
 from typing import Any
 
 from tradewind import API_VERSION
 from tradewind.kube.resources import POOLS
+from worlds.commands import program
 from worlds.world import World, eventually
 
 
 async def tradewind(world: World, *arguments: str) -> str:
-    command = [sys.executable, "-m", "tradewind.cli", *arguments, "-n", world.namespace]
+    command = [*program(), *arguments, "-n", world.namespace]
     process = await asyncio.create_subprocess_exec(
         *command,
         "--kubeconfig",

@@ -6,9 +6,10 @@ expectation: `phase`, `message` (a text in it), `refused` (a text in the error),
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
+
+from worlds.commands import program
 
 CASES = Path(__file__).parent / "cases"
 
@@ -16,13 +17,7 @@ CASES = Path(__file__).parent / "cases"
 def played(name: str) -> None:
     """Plays a case. Raises AssertionError for an unexpected result."""
     wanted = json.loads((CASES / f"{name}.json").read_text())
-    command = [
-        str(Path(sys.executable).parent / "tradewind"),
-        "run",
-        "-f",
-        str(CASES / f"{name}.yaml"),
-        *wanted.pop("args", []),
-    ]
+    command = [*program(), "run", "-f", str(CASES / f"{name}.yaml"), *wanted.pop("args", [])]
     done = subprocess.run([*command, "-o", "json"], capture_output=True, text=True, timeout=200)
     said = done.stdout[-3_000:] + done.stderr[-3_000:]
     if refused := wanted.pop("refused", ""):

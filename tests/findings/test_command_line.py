@@ -6,7 +6,6 @@ import json
 import re
 import shlex
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,12 +20,13 @@ from tradewind.cli.shell.commands import COMMANDS, SECTIONS
 from tradewind.cli.shell.examples import EXAMPLES
 from tradewind.kube.resources import BACKFILLS, DAGS, RUNS, TRIGGERS
 from tradewind.local.session import session
+from worlds.commands import program
 
 DAG = "apiVersion: tradewind.dev/v1alpha1\nkind: DAG\nmetadata: {name: d}\nspec: {tasks: {a: {compute: {x: '1'}}}}\n"
 
 
 def cli(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tradewind.cli", *arguments]
+    command = [*program(), *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200)
 
 

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from tradewind.cli.starts.wanted import run_body
 from tradewind.cli.views.pod_logs import PodLogs
 from tradewind.kube.resources import APPROVALS, DAGS, RUNS
 from tradewind.local.session import session
+from worlds.commands import program
 
 HEAD = "apiVersion: tradewind.dev/v1alpha1\nkind: DAG\n"
 INNER = (
@@ -31,7 +31,7 @@ def dag(name: str, spec: str) -> str:
 
 def run(folder: Path, manifest: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     (folder / "dag.yaml").write_text(manifest)
-    command = [sys.executable, "-m", "tradewind.cli", "run", "-f", "dag.yaml", *arguments]
+    command = [*program(), "run", "-f", "dag.yaml", *arguments]
     given = {**os.environ, "TMPDIR": str(folder), **env}
     return subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=200, env=given, stdin=subprocess.DEVNULL

@@ -21,6 +21,8 @@ from tradewind.kube.labels import RUN_UID
 from tradewind.kube.resources import DAGS, EVENTS, PODS, RUNS, Resource
 from tradewind.model.run import FINAL_PHASES
 
+from worlds.commands import program
+
 Body = dict[str, Any]
 IMAGE = f"ghcr.io/tradewind-dev/tradewind:{metadata.version('tradewind')}"
 """Tradewind's own image, as `cluster.load_image("operator")` brings it to a cluster."""
@@ -166,7 +168,7 @@ def secret_of(name: str, values: Mapping[str, str]) -> Body:
 
 def tradewind(world: World, *arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
     """Runs a command in the world's namespace to its end."""
-    command = [sys.executable, "-m", "tradewind.cli", *arguments]
+    command = [*program(), *arguments]
     command += ["-n", world.namespace, "--kubeconfig", str(world.kubeconfig)]
     env = {**os.environ, "COLUMNS": "200"}
     return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=200, env=env)
