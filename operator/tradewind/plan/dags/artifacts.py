@@ -72,9 +72,11 @@ def _of_task(path: str, task: Task, artifacts: TaskArtifacts, tasks: Mapping[str
 def _source(where: str, given: ArtifactInput, tasks: Mapping[str, Task]) -> Iterator[Problem]:
     values = (given.from_, given.reference or None, given.key or None, given.url or None, given.text)
     there = [name for name, value in zip(SOURCES, values, strict=True) if value is not None]
-    if len(there) != 1:
-        found = f"has {' and '.join(there)}" if there else "names no source"
-        yield Problem(where, found, f"write one of {', '.join(SOURCES)}")
+    instead = f"write one of {', '.join(SOURCES)}"
+    if len(there) > 1:
+        yield Problem(where, f"has {' and '.join(there)}", instead)
+    elif not there:
+        yield Problem(where, "names no source", instead).resting(*(f"{where}.{name}" for name in SOURCES))
     if not given.url and not given.key:
         for field, value in (("sha256", given.sha256), ("unpack", given.unpack)):
             if value:
