@@ -41,7 +41,7 @@ def generate(seed: int, kinds: list[str]) -> Scenario:
     )
     runs, retention = chance.choice([1, 1, 2]), chance.choice(["Always", "OnFailure", "Never"])
     found = _changed(_varied(Scenario(seed, tasks, runs, retention, troubles), chance), chance)
-    return replace(found, told=chance.random() < 0.25)
+    return replace(found, told=chance.random() < 0.25, local=chance.random() < 0.5)
 
 
 def _varied(plain: Scenario, chance: Random) -> Scenario:

@@ -114,6 +114,8 @@ class Scenario:
     """The runs there."""
     told: bool = False
     """Whether a handler runs for all failures and retries."""
+    local: bool = False
+    """Whether sub-DAGs are local ones, in the manifest of the DAG."""
 
     def without(self, trouble: Trouble) -> "Scenario":
         """The scenario with one trouble less."""
@@ -160,7 +162,7 @@ class Scenario:
             found.append(("dags", _next_door(_object("DAG", "d", self._spec({NEXT_DOOR: self._body(self.neighbour)})))))
             found += [("dagruns", _next_door(_object("DAGRun", name, {"dag": "d"}))) for name in self.neighbours]
         for name, task in self.tasks.items():
-            if task.does == "dag":
+            if task.does == "dag" and not self.local:
                 found.append(("dags", _object("DAG", f"sub-{name}", self._spec({name: _retried(task.limit)}))))
         found.append(("dags", self.dag))
         if self.maker == "hand":
@@ -194,7 +196,7 @@ class Scenario:
             elif task.does == "compute":
                 body["compute"] = {"x": "1 / (run.attempt - run.attempt)" if task.fails else "1"}
             elif task.does == "dag":
-                body |= {"dag": {"name": f"sub-{name}"}, **_retried(task.calls)}
+                body |= {"dag": {"local" if self.local else "name": f"sub-{name}"}, **_retried(task.calls)}
             elif task.does == "approval":
                 body["approval"] = {}
             elif task.does == "http":
@@ -215,6 +217,9 @@ class Scenario:
             said = "$[[ item.task + ' ' + item.state + ' ' + string(item.attempts) ]]"
             tasks[TELL] = {"handles": {"of": ["*"], "ends": ["Failed", "Retry"]}, "env": {ITEM: said}, **_retried(0)}
         spec = self._spec(tasks)
+        called = {name: task for name, task in self.tasks.items() if task.does == "dag" and self.local}
+        if called:
+            spec["dags"] = {f"sub-{name}": {"tasks": {name: _retried(task.limit)}} for name, task in called.items()}
         if self.parallelism:
             spec["parallelism"] = self.parallelism
         if self.at_once and self.maker != "backfill":

@@ -82,6 +82,25 @@ def test_of_a_dag_and_those_that_it_calls_the_first_is_run_and_its_results_are_s
     assert 'total: {"rows": 7}' in done.stdout and 'results: {"rows": 7}' in done.stdout
 
 
+LOCAL = (
+    HEAD
+    + """\
+  tasks: {go: {dag: {local: part}}}
+  dags:
+    part: {tasks: {ask: {approval: {}}, load: {dependsOn: [ask], envFrom: {KEY: {secretKeyRef: {name: SECRET, key: k}}}}}}
+"""
+)
+
+
+def test_what_tasks_of_local_dags_use_is_looked_for_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "local.yaml").write_text(LOCAL.replace("SECRET", "s"))
+    done = tradewind("run", "-f", "local.yaml", "--approve", "ask", cwd=tmp_path)
+    assert done.returncode == 1 and "there is no Secret 's' among these manifests" in done.stderr, done.stderr
+    (tmp_path / "local.yaml").write_text(LOCAL.replace("name: SECRET,", "name: s, optional: true,"))
+    done = tradewind("run", "-f", "local.yaml", "--approve", "load", cwd=tmp_path)
+    assert "--approve load: there is no such approval; there are: ask" in done.stderr
+
+
 def test_of_several_files_the_command_that_chooses_a_dag_is_one_that_works(tmp_path: Path) -> None:
     for name in ("a", "b c"):
         (tmp_path / f"{name}.yaml").write_text(

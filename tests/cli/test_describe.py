@@ -272,3 +272,29 @@ async def test_deleting_a_dag_says_what_becomes_of_its_runs(here: Scene) -> None
     )
     await here.client.create(DAGS, "default", {**body, "metadata": {"name": "unused"}})
     assert await here.tradewind("delete", "dag/unused") == "dag/unused deleted\n"
+
+
+async def test_a_dag_is_shown_with_its_local_dags_and_who_asks_for_one_learns_who_runs_it(here: Scene) -> None:
+    spec = {
+        "tasks": {"go": {"dag": {"local": "part", "params": {"n": 1}}}},
+        "dags": {"part": {"params": {"n": {"type": "integer"}}, "tasks": {"load": {"compute": {"x": "params.n"}}}}},
+    }
+    body = {"apiVersion": API_VERSION, "kind": "DAG", "metadata": {"name": "whole"}, "spec": spec}
+    await here.client.create(DAGS, "default", body)
+    said = await here.tradewind("describe", "dag", "whole")
+    assert re.search(r"go +local dag part", said), said
+    assert re.search(r"Local DAG: +part\nParam: +n \(integer\)\nTASK +DOES +AFTER\nload +compute", said), said
+    _, told = await (await here.start("run", "whole.part")).communicate()
+    assert b"part is a local DAG of whole, which only its tasks run: `tradewind run whole`" in told, told
+
+
+async def test_a_run_of_a_local_dag_is_shown_and_not_run_again_alone(here: Scene) -> None:
+    dags = {"part": {"tasks": {"load": {}, "sum": {"dependsOn": ["load"]}}}}
+    await here.run("whole-1", {"go": {"dag": {"local": "part"}, "command": []}}, dags=dags)
+    revision = (await here.client.get(RUNS, "default", "whole-1"))["status"]["revision"]
+    status = {"phase": "Running", "revision": f"{revision}.part", "startedAt": "2026-01-01T00:00:00Z"}
+    await here.queued("whole-1-go-1", "whole.part", status)
+    assert set((await described(here, "whole-1-go-1"))["tasks"]) == {"load", "sum"}
+    _, told = await (await here.start("rerun", "whole-1-go-1")).communicate()
+    words = b"dagrun/whole-1-go-1 runs whole.part, which only tasks of dag/whole run: `tradewind retry whole-1-go-1`"
+    assert words in told, told

@@ -242,3 +242,15 @@ def test_a_circle_of_calls_that_ends_is_no_mistake(ends: str) -> None:
 def test_a_dag_that_only_runs_itself_is_told() -> None:
     done = lint("-", input=calling("a1", "t: {dag: {name: a1}}"))
     assert done.exit_code == 1 and "in a circle: a1 -> a1" in done.stdout
+
+
+def test_dags_that_call_each_other_are_checked_through_local_ones(tmp_path: Path) -> None:
+    inner = "{params: {n: {type: integer}}, outputs: {x: tasks.a.outputs.x}, tasks: {a: {compute: {x: params.n}}}}"
+    call = "{dag: {name: inner, params: {m: 1}}, outputs: {y: {}}}"
+    outer = f"{{tasks: {{go: {{dag: {{local: part}}}}}}, dags: {{part: {{tasks: {{call: {call}}}}}}}}}"
+    done = lint("-", input=document("DAG", "inner", inner) + "---\n" + document("DAG", "outer", outer))
+    assert "spec.dags.part.tasks.call.dag.params.m: no such param" in done.stdout
+    assert "spec.dags.part.tasks.call.outputs.y: DAG inner has no output 'y'" in done.stdout
+    ring = "{tasks: {go: {dag: {local: part}}}, dags: {part: {tasks: {back: {dag: {name: ring}}}}}}"
+    done = lint("-", input=document("DAG", "ring", ring))
+    assert "spec.dags.part.tasks.back.dag.name: DAGs run each other in a circle: ring -> ring" in done.stdout

@@ -15,7 +15,7 @@ from tradewind.cli.starts.wanted import run_body, values
 from tradewind.cli.views.follow_run import look
 from tradewind.cli.whoami import signed
 from tradewind.control.dagrun.run import read_run
-from tradewind.control.dags.approval_askers import asking
+from tradewind.control.dags.approval_askers import as_called, asking
 from tradewind.control.dags.call_pins import current_pins, pins_of
 from tradewind.control.dags.revisions import Revisions
 from tradewind.control.dags.template_index import rendered
@@ -68,6 +68,9 @@ async def command(
     other, view = await look(client, namespace, run, Revisions(client))
     if view is None or view.planner is None:
         raise click.ClickException(f"dagrun/{run} has not begun: there is nothing to take over")
+    if other.local:
+        what = f"dagrun/{run} runs {other.dag}, which only tasks of dag/{other.home} run"
+        raise click.ClickException(f"{what}: `tradewind retry {run}`, or rerun the run that it is part of")
     try:
         definition = defined(await rendered(client, namespace, other.dag))
     except Invalid as error:
@@ -84,7 +87,8 @@ async def command(
     reuse = Reuse(run=run, rerun=list(rerun), only=list(only))
     if wrong := [*reuse_problems(reuse, definition)]:
         raise click.ClickException("\n".join(f"{problem.what}; {problem.instead}" for problem in wrong))
-    within, called = await asking(client, namespace, definition), await current_pins(client, namespace, definition)
+    within = as_called(await asking(client, namespace, definition, other.dag), other.dag)
+    called = await current_pins(client, namespace, definition, other.dag)
     same_calls = called is not None and called.items() <= pins_of(other).items()
     try:
         taken: list[Fixed] = (

@@ -10,6 +10,8 @@ from pydantic.alias_generators import to_camel
 from tradewind.model.bounded import params_problem
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+DAG_OF_RUN = rf"{DNS_LABEL[:-1]}(\.{DNS_LABEL[1:-1]})?$"
+"""The name of a DAG, or of a local DAG after that of its DAG: `sales.region`."""
 DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 API_VERSION = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?v[a-z0-9]+$"
 KIND = r"^[A-Za-z][A-Za-z0-9]*$"
@@ -23,6 +25,7 @@ REGION = r"^[A-Za-z0-9-]+$"
 TEMPLATED = r"\$\[\["
 """The beginning of an expression: the value of its field is known, and checked, only when it is rendered."""
 NAMED = {
+    DAG_OF_RUN: "use at most 63 lower-case letters, digits and '-', with a letter or digit at both ends",
     DNS_LABEL: "use at most 63 lower-case letters, digits and '-', with a letter or digit at both ends",
     DNS_SUBDOMAIN: "use lower-case letters, digits, '-' and '.', with a letter or digit at both ends",
     API_VERSION: "write one such as v1 or batch/v1",

@@ -21,6 +21,7 @@ from tradewind.model.base import (
 from tradewind.model.condition import Conditions
 from tradewind.model.duration import Duration, Limit
 from tradewind.model.history import History
+from tradewind.model.local_dag import MOST_LOCAL_DAGS, OF_LABELS, LocalDAG
 from tradewind.model.start_values import MOST_CONFIGS, MOST_KEPT, Config, KeptValue
 from tradewind.model.task import PodSettings, Task
 from tradewind.model.template import TemplateUse
@@ -111,12 +112,16 @@ class DAGSpec(Model):
         Field(
             min_length=1,
             max_length=MAX_TASKS,
-            json_schema_extra=keys(
-                DNS_LABEL, "task", "lower-case letters, digits and '-', with a letter or digit at both ends"
-            ),
+            json_schema_extra=keys(DNS_LABEL, "task", OF_LABELS),
         ),
     ] = {}
     """The tasks, by name. Required unless they come from a template."""
+    dags: Annotated[
+        dict[str, LocalDAG],
+        Field(max_length=MOST_LOCAL_DAGS, json_schema_extra=keys(DNS_LABEL, "DAG", OF_LABELS)),
+    ] = {}
+    """Local DAGs, by name: only tasks of this DAG, and of its local DAGs, run them, by `dag: {local: NAME}`. They are
+    part of its revisions."""
 
 
 class LastRun(Model):

@@ -68,9 +68,29 @@ class Approval(Model):
 
 class SubDAG(Model):
     """A run of another DAG. The task succeeds if that run does. Its outputs are the run's results: the other DAG's
-    `spec.outputs`."""
+    `outputs`."""
 
-    name: Name
+    model_config = ConfigDict(
+        json_schema_extra=crd(
+            x_kubernetes_validations=[rule("has(self.name) != has(self.local)", "write name or local")]
+        )
+    )
+
+    name: Name = ""
     """Name of the other DAG, in the same namespace."""
+    local: Name = ""
+    """Name of a DAG in `spec.dags` of the same manifest."""
     params: Params = {}
     """Values for the DAG's params. `$[[ ]]` is rendered; an expression that is the whole value keeps its type."""
+
+    @property
+    def key(self) -> str:
+        """What tells it from the other DAGs that tasks of the same manifest run: the name, or `.NAME` of a local one."""
+        return self.name or f".{self.local}"
+
+    def within(self, home: str) -> str:
+        """The name of the DAG for its runs, if it is called in the manifest of `home`."""
+        return self.name or f"{home}.{self.local}"
+
+    def __str__(self) -> str:
+        return f"DAG {self.name}" if self.name else f"local DAG {self.local}"

@@ -5,7 +5,18 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from tradewind.model.asset import AssetUpdate
-from tradewind.model.base import Anything, ComparedParams, Model, Name, Opaque, ShortText, Timestamp, crd, rule
+from tradewind.model.base import (
+    DAG_OF_RUN,
+    Anything,
+    ComparedParams,
+    Model,
+    Name,
+    Opaque,
+    ShortText,
+    Timestamp,
+    crd,
+    rule,
+)
 from tradewind.model.condition import Conditions
 from tradewind.model.duration import DateTime
 
@@ -83,8 +94,8 @@ class DAGRunSpec(Model):
         )
     )
 
-    dag: Name
-    """Name of the DAG, in the same namespace."""
+    dag: Annotated[str, Field(min_length=1, max_length=127, pattern=DAG_OF_RUN)]
+    """Name of the DAG, in the same namespace. Runs of a local DAG have `DAG.LOCAL`; only tasks of DAG make them."""
     params: ComparedParams = {}
     """Values for the DAG's params."""
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None = None
@@ -178,11 +189,11 @@ class DAGRunStatus(Model):
     message: Annotated[str, Field(max_length=4_096)] = ""
     """Reason for the phase."""
     revision: str = ""
-    """Name of the ControllerRevision with the DAG spec that this run uses. Later changes to the DAG don't affect the
-    run."""
+    """Name of the ControllerRevision with the DAG spec that this run uses, with `.NAME` for a local DAG in it. Later
+    changes to the DAG don't affect the run."""
     revision_number: int = 0
     """Number of the revision, as in `tradewind revisions`."""
-    calls: Annotated[dict[str, str], Field(max_length=256)] = {}
+    calls: Annotated[dict[str, str], Field(max_length=512)] = {}
     """Names of the ControllerRevisions of all sub-DAGs, at any depth, by DAG. Later changes to them don't affect the
     run."""
     called_by: CalledBy | None = None

@@ -33,6 +33,9 @@ RULES = {
 """Message -> what holds for every `task`, whose name is `t`, among TASKS."""
 
 
+DAGS = "variables.dags"
+
+
 def _of(tasks: str, holds: str) -> str:
     """What holds for a task by its name. The list of one task is a variable: values of maps are copied when they are looked up."""
     return f"[{tasks}[t]].all(task, {holds})".replace("TASKS", tasks)
@@ -43,17 +46,36 @@ def _told(tasks: str, holds: str, message: str) -> str:
     return f"'task ' + {tasks}.filter(t, !{_of(tasks, holds)})[0] + {json.dumps(f': {message}')}"
 
 
+def _local(dags: str, holds: str) -> str:
+    """What holds for a local DAG by its name."""
+    return f"[{dags}[n].tasks].all(tasks, tasks.all(t, {_of('tasks', holds)}))"
+
+
+def _told_local(dags: str, holds: str, message: str) -> str:
+    """The message, with the name of a local DAG that has a task that breaks the rule."""
+    return f"'dags.' + {dags}.filter(n, !{_local(dags, holds)})[0] + {json.dumps(f': {message}')}"
+
+
 SCHEMA: dict[str, Any] = {
     "properties": {
         "spec": {
             "x-kubernetes-validations": [
-                rule(
-                    f"!has(self.tasks) || self.tasks.all(t, {_of('self.tasks', holds)})",
-                    message,
-                    messageExpression=_told("self.tasks", holds, message),
-                    fieldPath=".tasks",
-                )
+                found
                 for message, holds in RULES.items()
+                for found in (
+                    rule(
+                        f"!has(self.tasks) || self.tasks.all(t, {_of('self.tasks', holds)})",
+                        message,
+                        messageExpression=_told("self.tasks", holds, message),
+                        fieldPath=".tasks",
+                    ),
+                    rule(
+                        f"!has(self.dags) || self.dags.all(n, {_local('self.dags', holds)})",
+                        message,
+                        messageExpression=_told_local("self.dags", holds, message),
+                        fieldPath=".dags",
+                    ),
+                )
             ]
         }
     }
@@ -68,15 +90,21 @@ def policy() -> dict[str, Any]:
     everything = " && ".join(f"({holds})" for holds in RULES.values())
     return {
         "variables": [
-            {"name": "tasks", "expression": "object.spec.tasks"},
+            {"name": "tasks", "expression": "has(object.spec.tasks) ? object.spec.tasks : {}"},
+            {"name": "dags", "expression": "has(object.spec.dags) ? object.spec.dags : {}"},
             {"name": "sound", "expression": f"{tasks}.all(t, {_of(tasks, everything)})"},
+            {"name": "local", "expression": f"{DAGS}.all(n, {_local(DAGS, everything)})"},
         ],
         "validations": [
             {
-                "expression": f"variables.sound || {tasks}.all(t, {_of(tasks, holds)})",
+                "expression": f"variables.{sound} || {holds}",
                 "message": message,
-                "messageExpression": f"variables.sound ? '' : {_told(tasks, holds, message)}",
+                "messageExpression": f"variables.{sound} ? '' : {told}",
             }
-            for message, holds in RULES.items()
+            for message, one in RULES.items()
+            for sound, holds, told in (
+                ("sound", f"{tasks}.all(t, {_of(tasks, one)})", _told(tasks, one, message)),
+                ("local", f"{DAGS}.all(n, {_local(DAGS, one)})", _told_local(DAGS, one, message)),
+            )
         ],
     }

@@ -162,6 +162,13 @@ async def test_a_run_whose_dag_can_still_come_or_change_is_allowed_with_a_warnin
     assert response["allowed"] and len(response["warnings"]) == 1 and response["warnings"][0].startswith(words)
 
 
+async def test_whether_a_run_of_a_local_dag_may_begin_is_left_to_the_operator() -> None:
+    made = request("DAGRun", {"dag": "d.part", "params": {"n": "x"}})
+    assert await admit(made, Cluster(d=GOOD)) == AdmissionReview()
+    assert (await admit(request("DAGRun", {"dag": "d.part.more"}), Cluster(d=GOOD))).problems
+    assert (await admit(request("Trigger", {"dag": "d.part", "schedule": {"every": "1h"}}), Cluster(d=GOOD))).problems
+
+
 async def test_what_the_api_server_says_to_the_pods_counts_too() -> None:
     said = AdmissionReview([Problem("spec.tasks.a.podTemplate", "refused")], ["quota"])
     made = request("DAG", GOOD)

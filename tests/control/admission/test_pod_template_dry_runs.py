@@ -44,6 +44,12 @@ async def said(client: Client, spec: Body, **options: Any) -> AdmissionReview:
     return await admit(request, ApiClusterLookup(client, **{"dry_run": True, **options}))
 
 
+async def test_pods_of_local_dags_are_tried_too(client: Client) -> None:
+    local = {"tasks": {"go": {"dag": {"local": "part"}}}, "dags": {"part": tasks(a=mounts("nowhere"))}}
+    (problem,) = (await said(client, local)).problems
+    assert problem.path == "spec.dags.part.tasks.a.podTemplate.spec.containers[0].volumeMounts[0].name"
+
+
 async def test_what_the_server_refuses_is_told_with_the_task_and_the_field(client: Client) -> None:
     verdict = await said(client, tasks(a=mounts("nowhere"), b={"spec": {"priority": 1}}))
     [problem] = verdict.problems

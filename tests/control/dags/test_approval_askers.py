@@ -24,7 +24,7 @@ async def found(first: str, **dags: Body) -> set[str]:
         api.put(DAGS, {"metadata": {"name": name}, "spec": spec})
     template: Body = {"metadata": {"name": "gate"}, "spec": {"task": {"approval": {}}}}
     api.put(TEMPLATES["TaskTemplate"], template)
-    return set(await asking(api, "ns", define(runs(first))))
+    return set(await asking(api, "ns", define(runs(first)), "dag"))
 
 
 @pytest.mark.parametrize(

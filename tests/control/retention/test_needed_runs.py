@@ -88,3 +88,15 @@ async def test_a_run_stays_whose_kept_values_the_next_one_reads(keep: dict[str, 
         history.run_seen(replace(run, moment=day * 86_400.0, until=("a",) if name == "part" else ()))
     await history.reconcile(("ns", "d"))
     assert sorted(client.gone) == sorted(gone)
+
+
+async def test_the_runs_of_a_local_dag_are_kept_as_its_dag_says() -> None:
+    client = Deleting()
+    history = historian(client)
+    status = {"phase": "Succeeded", "finishedAt": stamp(NOW - 2 * GRACE)}
+    for name, dag in (("a", "d.one"), ("b", "d.one"), ("c", "d.two"), ("e", "d")):
+        history.run_seen(Run(name, "ns", name, 1, 1, ord(name), False, dag, {}, "Running", status))
+    history.spec_seen("ns", "d", {"history": {"succeeded": {"limit": 1}}, "dags": {"one": {}, "two": {}}})
+    for dag in ("d", "d.one", "d.two"):
+        await history.reconcile(("ns", dag))
+    assert client.gone == ["a"]

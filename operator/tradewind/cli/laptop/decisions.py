@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tradewind.cli.laptop.preflight import called, tasks_of
+from tradewind.cli.laptop.preflight import called
 from tradewind.cli.manifests.document import Document, Refusal
 from tradewind.cli.manifests.documents import DocumentSet
 from tradewind.model.value import Param
 from tradewind.plan.documents.nearest import choose, listed
+from tradewind.plan.documents.parts import tasks
 from tradewind.plan.documents.place import Place
 from tradewind.plan.expressions.typed_values import from_text, problem_with
 from tradewind.plan.outcomes.attempt import parse_key
@@ -71,9 +72,9 @@ def _approvals(
 ) -> Iterator[tuple[Document, Place, str, Mapping[str, Any]]]:
     for document in called(documents, shelf, dag):
         rendering = shelf.rendering(document)
-        for task, body in tasks_of(rendering.spec).items():
+        for path, body in tasks(rendering.spec):
             if isinstance(approval := body.get("approval"), dict):
-                yield document, rendering.place(f"spec.tasks.{task}.approval"), task, approval
+                yield document, rendering.place(f"{path}.approval"), path.rpartition(".")[2], approval
 
 
 def _unanswered(

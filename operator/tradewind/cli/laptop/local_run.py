@@ -35,6 +35,7 @@ from tradewind.control.shared.task_groups import tasks
 from tradewind.kube.client import Client, Object
 from tradewind.kube.resources import RUNS
 from tradewind.plan.dags.compile import defined
+from tradewind.plan.documents import parts
 
 INTERRUPTED = 130
 NAMESPACE = "default"
@@ -184,14 +185,14 @@ def _tops(dags: Mapping[str, Document], shelf: DocumentSet) -> list[str]:
     """The DAGs that no other one calls."""
     called: set[str] = set()
     for name, document in dags.items():
-        found = (shelf.rendering(document).spec.get("tasks") or {}).values()
-        called |= {task["dag"]["name"] for task in found if "dag" in task} - {name}
+        found = (task["dag"] for _, task in parts.tasks(shelf.rendering(document).spec) if "dag" in task)
+        called |= {dag["name"] for dag in found if "name" in dag} - {name}
     return [name for name in dags if name not in called]
 
 
 def ignored(spec: Any) -> list[str]:
     """Fields of a DAG that have no effect on this machine."""
-    settings = [spec.get("defaults") or {}, *spec["tasks"].values()]
+    settings = [part.get("defaults") or {} for _, part in parts.bodies(spec)] + [task for _, task in parts.tasks(spec)]
     notes = []
     if any(item.get("image") for item in settings):
         notes.append("tasks run as processes of this machine: images are not used")

@@ -6,6 +6,7 @@ from typing import Any
 
 from tradewind.cli.manifests.document import Document, Refusal
 from tradewind.cli.manifests.documents import DocumentSet
+from tradewind.plan.documents.parts import tasks
 from tradewind.plan.documents.place import Place
 
 WAY = "add it to the manifest, or pass its file with another -f"
@@ -39,16 +40,11 @@ def called(documents: Sequence[Document], shelf: DocumentSet, dag: str) -> Itera
     while left:
         document = there[left.pop()]
         yield document
-        for body in tasks_of(shelf.rendering(document).spec).values():
-            name = body["dag"]["name"] if "dag" in body else ""
+        for _, body in tasks(shelf.rendering(document).spec):
+            name = body["dag"].get("name", "") if "dag" in body else ""
             if name in there and name not in seen:
                 seen.add(name)
                 left.append(name)
-
-
-def tasks_of(spec: Any) -> Mapping[str, Any]:
-    """The tasks of a DAG's spec."""
-    return (spec.get("tasks") if isinstance(spec, dict) else None) or {}
 
 
 def _without_driver(document: Document, shelf: DocumentSet) -> Iterator[Refusal]:
@@ -56,9 +52,9 @@ def _without_driver(document: Document, shelf: DocumentSet) -> Iterator[Refusal]
     if find_spec("psycopg"):
         return
     rendering = shelf.rendering(document)
-    for task, body in tasks_of(rendering.spec).items():
+    for path, body in tasks(rendering.spec):
         if (body.get("sensor") or {}).get("sql"):
-            place = rendering.place(f"spec.tasks.{task}.sensor.sql")
+            place = rendering.place(f"{path}.sensor.sql")
             yield document.refusal(
                 place.problem("no driver for PostgreSQL is installed", "install tradewind[postgres]")
             )
@@ -71,13 +67,13 @@ def _named(document: Document, shelf: DocumentSet, params: Params) -> Iterator[t
         yield place, ref.kind, ref.name, ""
     at = rendering.place
     spec = rendering.spec if isinstance(rendering.spec, dict) else {}
-    for task, body in tasks_of(spec).items():
-        if "dag" in body:
-            yield at(f"spec.tasks.{task}.dag.name"), "DAG", body["dag"]["name"], ""
+    for path, body in tasks(spec):
+        if "dag" in body and "name" in body["dag"]:
+            yield at(f"{path}.dag.name"), "DAG", body["dag"]["name"], ""
         if asked := (body.get("sensor") or {}).get("run"):
-            yield at(f"spec.tasks.{task}.sensor.run.dag"), "DAG", asked["dag"], ""
+            yield at(f"{path}.sensor.run.dag"), "DAG", asked["dag"], ""
         for index, claim in enumerate(body.get("pools") or ()):
-            yield at(f"spec.tasks.{task}.pools[{index}].name"), claim.get("kind") or "Pool", claim["name"], ""
+            yield at(f"{path}.pools[{index}].name"), claim.get("kind") or "Pool", claim["name"], ""
     for name, source in (spec.get("config") or {}).items():
         yield at(f"spec.config.{name}.configMap"), "ConfigMap", str(source["configMap"]), ""
     for path, kind, reference in _references(spec, "spec"):

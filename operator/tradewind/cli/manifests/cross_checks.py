@@ -8,19 +8,18 @@ from tradewind.control.triggers.consumers import topics_of
 from tradewind.kube.resources import TEMPLATES
 from tradewind.model.completed_run import Completed
 from tradewind.model.pool import PoolAllow
-from tradewind.model.task import Task
 from tradewind.model.trigger import TriggerSpec
 from tradewind.plan.capacity.pool_access import admits, refusal
 from tradewind.plan.cel.error import ExpressionError
 from tradewind.plan.dags.definition import Definition
+from tradewind.plan.dags.local_dags import misfits
 from tradewind.plan.dags.task_outputs import unknown
 from tradewind.plan.dags.validate import expressions
-from tradewind.plan.documents.nearest import choose, did_you_mean, listed
+from tradewind.plan.documents.nearest import did_you_mean
 from tradewind.plan.documents.problem import Invalid, Problem
 from tradewind.plan.documents.read import read
 from tradewind.plan.documents.unread import Unread
 from tradewind.plan.expressions import interpolation
-from tradewind.plan.expressions.typed_values import NO_SUCH_PARAM, resolve
 from tradewind.plan.triggers.cycles import Graph, Topic, circle
 from tradewind.plan.triggers.trigger import compiled
 
@@ -34,12 +33,12 @@ def not_allowed(documents: Sequence[Document], dags: Mapping[Key, Definition]) -
     allowed = dict(_allowed(documents))
     for document in documents:
         definition = dags.get((document.namespace, document.name)) if document.kind == "DAG" else None
-        for name, task in definition.tasks.items() if definition and document.namespace else ():
+        for path, task in definition.all_tasks if definition and document.namespace else ():
             for index, claim in enumerate(task.pools):
                 allow = allowed.get(claim.name) if claim.kind == "ClusterPool" else None
                 if allow and not allow.namespace_selector and not admits(allow, document.namespace, None):
                     words, _, instead = refusal(claim.name, document.namespace).partition(": ")
-                    yield document, Problem(f"spec.tasks.{name}.pools[{index}].name", words, instead)
+                    yield document, Problem(f"{path}.pools[{index}].name", words, instead)
 
 
 def _allowed(documents: Sequence[Document]) -> Iterator[tuple[str, PoolAllow]]:
@@ -74,53 +73,35 @@ def calls(
     `there` are all DAGs of the documents, `dags` those that can be read."""
     for document in documents:
         caller = dags.get((document.namespace, document.name)) if document.kind == "DAG" else None
-        outputs: dict[str, tuple[str, ...]] = {}
-        found: list[Problem] = []
-        for name, task in caller.tasks.items() if caller else ():
-            if task.dag is None:
-                continue
-            path = f"spec.tasks.{name}"
-            key = next(
-                (key for key in ((document.namespace, task.dag.name), ("", task.dag.name)) if key in there), None
-            )
-            if key is None and caller:
-                guess = did_you_mean(task.dag.name, [other for _, other in there if other != document.name])
-                what = f"there is no DAG {task.dag.name!r} among these manifests"
-                missing = Problem(f"{path}.dag.name", what, guess or "its params are not checked")
-                yield from ((document, problem, True) for problem in caller.unread.without_followers([missing]))
-            elif key and (called := dags.get(key)):
-                found += _call(path, task, called)
-                if not called.unread.holds("spec.outputs"):
-                    outputs[name] = (*called.spec.outputs,)
-        if caller and outputs:
-            known = {*expressions(caller)}
-            found += [item for item in expressions(replace(caller, called=outputs)) if item not in known]
-        if caller:
-            yield from ((document, problem, False) for problem in caller.unread.without_followers(found))
+        for base, part in caller.parts if caller else ():
+            for problem, harmless in _calls_of(document, part, dags, there):
+                yield document, problem.moved(base), harmless
 
 
-def _call(path: str, task: Task, called: Definition) -> Iterator[Problem]:
-    """Problems with the params that a task passes to a DAG and the results that it expects."""
-    assert task.dag is not None  # noqa: S101 - the caller knows
-    given = task.dag.params
-    rendered = {name for name, value in given.items() if interpolation.leaves(value, "")}
-    there_are = f"DAG {task.dag.name} declares"
-    for problem in fitting(called, resolve(called.spec.params, given, f"{path}.dag.params", there_are)[1]):
-        if problem.what == NO_SUCH_PARAM or problem.path.rpartition(".")[2] not in rendered:
-            yield problem
-    for name in task.outputs if not called.unread.holds("spec.outputs") else ():
-        if name not in called.spec.outputs:
-            has = listed(called.spec.outputs)
-            what = f"DAG {task.dag.name} has no output {name!r}"
-            yield Problem(f"{path}.outputs.{name}", what, choose(name, called.spec.outputs, f"it has: {has}"))
-
-
-def fitting(dag: Definition, misfits: Sequence[Problem]) -> list[Problem]:
-    """Problems with values for a DAG's params, without those of params that could not be read."""
-    murky = {name for task, name in dag.unread.murky if not task}
-    found = [problem for problem in misfits if problem.path.rpartition(".")[2] not in murky]
-    unsure = dag.unread.holds("spec.params")
-    return [problem for problem in found if problem.what != NO_SUCH_PARAM] if unsure else found
+def _calls_of(
+    document: Document, caller: Definition, dags: Mapping[Key, Definition], there: Collection[Key]
+) -> Iterator[tuple[Problem, bool]]:
+    outputs: dict[str, tuple[str, ...]] = {}
+    found: list[Problem] = []
+    for name, task in caller.tasks.items():
+        if task.dag is None or not task.dag.name:
+            continue
+        path = f"spec.tasks.{name}"
+        key = next((key for key in ((document.namespace, task.dag.name), ("", task.dag.name)) if key in there), None)
+        if key is None:
+            guess = did_you_mean(task.dag.name, [other for _, other in there if other != document.name])
+            what = f"there is no DAG {task.dag.name!r} among these manifests"
+            missing = Problem(f"{path}.dag.name", what, guess or "its params are not checked")
+            yield from ((problem, True) for problem in caller.unread.without_followers([missing]))
+        elif called := dags.get(key):
+            found += misfits(path, task, called)
+            if not called.unread.holds("spec.outputs"):
+                outputs[name] = (*called.spec.outputs,)
+    if outputs:
+        known = {*expressions(caller)}
+        more = expressions(replace(caller, called={**caller.called, **outputs}))
+        found += [item for item in more if item not in known]
+    yield from ((problem, False) for problem in caller.unread.without_followers(found))
 
 
 def call_circles(documents: Sequence[Document], dags: Mapping[Key, Definition]) -> Iterator[tuple[Document, Problem]]:
@@ -136,13 +117,13 @@ def call_circles(documents: Sequence[Document], dags: Mapping[Key, Definition]) 
                 settled.add(key)
             elif key in above:
                 circle = way[way.index(key) :]
-                name = calls[circle[-1]][key]
+                path = calls[circle[-1]][key]
                 ring = " -> ".join(dag for _, dag in (*circle, key))
                 at = next(
                     other for other in documents if (other.kind, other.namespace, other.name) == ("DAG", *circle[-1])
                 )
                 what = f"DAGs run each other in a circle: {ring}"
-                yield at, Problem(f"spec.tasks.{name}.dag.name", what, "break it, or let a `when` end it")
+                yield at, Problem(path, what, "break it, or let a `when` end it")
             elif key in calls and key not in settled:
                 way.append(key)
                 above.add(key)
@@ -151,20 +132,29 @@ def call_circles(documents: Sequence[Document], dags: Mapping[Key, Definition]) 
 
 
 def _sure_calls(namespace: str, caller: Definition, dags: Mapping[Key, Definition]) -> Iterator[tuple[Key, str]]:
-    """The DAGs that every successful run of a DAG calls, and the calling task."""
+    """The DAGs that every successful run of a DAG calls, and the field that calls each."""
+    yield from _sure(namespace, caller, "spec", caller.local, dags)
+
+
+def _sure(
+    namespace: str, part: Definition, base: str, local: Mapping[str, Definition], dags: Mapping[Key, Definition]
+) -> Iterator[tuple[Key, str]]:
     sure: set[str] = set()
-    for name in caller.graph.order:
-        task = caller.tasks[name]
+    for name in part.graph.order:
+        task = part.tasks[name]
         if task.when or task.for_each or task.on_exit or task.approval or task.trigger_rule != "AllSucceeded":
             continue
-        if caller.unread.touches(f"spec.tasks.{name}"):
+        if part.unread.touches(f"spec.tasks.{name}"):
             continue
-        if not sure.issuperset(caller.graph.upstream[name]):
+        if not sure.issuperset(part.graph.upstream[name]):
             continue
         sure.add(name)
-        if task.dag:
+        if task.dag and task.dag.local in local:
+            within = {other: body for other, body in local.items() if other != task.dag.local}  # No circle is followed.
+            yield from _sure(namespace, local[task.dag.local], f"spec.dags.{task.dag.local}", within, dags)
+        elif task.dag and task.dag.name:
             key = (namespace, task.dag.name)
-            yield key if key in dags else ("", task.dag.name), name
+            yield key if key in dags else ("", task.dag.name), f"{base}.tasks.{name}.dag.name"
 
 
 def followed(
@@ -252,13 +242,13 @@ def _graph(specs: Mapping[Key, TriggerSpec], dags: Mapping[Key, Definition]) -> 
         if definition := dags.get(dag):
             produced = [
                 *definition.spec.produces,
-                *(item for task in definition.tasks.values() for item in task.produces),
+                *(item for _, task in definition.all_tasks for item in task.produces),
             ]
             yield from (("assets", dag[0], item.name) for item in produced)
 
     def calls(dag: Key) -> Iterator[Key]:
-        for task in dags[dag].tasks.values() if dag in dags else ():
-            if task.dag:
+        for _, task in dags[dag].all_tasks if dag in dags else ():
+            if task.dag and task.dag.name:
                 yield dag[0], task.dag.name
 
     return Graph(

@@ -58,11 +58,11 @@ class _Read:
 def refusals(document: Document, definition: Definition, rendering: Rendering) -> Iterator[Refusal]:
     """Errors in scripts. Those in templates are reported where the templates are used."""
     read = _Read(time.monotonic() + ENOUGH)
-    for name, task in definition.tasks.items():
+    for place, task in definition.all_tasks:
         for language in ("python", "shell") if task.script else ():
             text = getattr(task.script, language)
             if text and (fault := read.fault(language, text)):
-                path = f"spec.tasks.{name}.script.{language}"
+                path = f"{place}.script.{language}"
                 what = f"line {fault.line} of the script: {fault.what}"
                 told = rendering.told(Problem(path, what, fault.instead))
                 yield replace(document.refusal(told), line=_line(document, told, fault.line))

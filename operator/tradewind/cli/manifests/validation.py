@@ -10,7 +10,6 @@ from tradewind.cli.manifests.cross_checks import (
     call_circles,
     calls,
     circles,
-    fitting,
     followed,
     not_allowed,
     twice,
@@ -25,6 +24,7 @@ from tradewind.control.dags.validation import review as reviewed
 from tradewind.kube.resources import TEMPLATES
 from tradewind.model.trigger import TriggerSpec
 from tradewind.plan.dags.definition import Definition
+from tradewind.plan.dags.local_dags import fitting
 from tradewind.plan.documents.problem import Problem
 from tradewind.plan.documents.unread import Unread
 

@@ -57,7 +57,9 @@ async def describe_dag(client: Client, namespace: str, name: str, output: str) -
         return
     active = sum(status_of(run).get("phase") not in FINAL_PHASES for run in runs["items"])
     parts: list[RenderableType] = [*labelled([*_facts(dag), ("Active runs", str(active))])]
-    parts += [Text(), _tasks(dag)]
+    parts += [Text(), _tasks(spec := of_kind(dict, dag.get("spec")))]
+    for local, body in of_kind(dict, spec.get("dags")).items():
+        parts += [Text(), *labelled([("Local DAG", local), *_values(of_kind(dict, body))]), _tasks(of_kind(dict, body))]
     if triggers["items"]:
         parts += [Text(), _triggers(triggers["items"])]
     if recent:
@@ -71,14 +73,7 @@ def _facts(dag: Object) -> list[tuple[str, str]]:
     facts.append(("Revision", str(status.get("revision") or "none yet")))
     if spec.get("suspend"):
         facts.append(("Suspended", "yes: no new run begins"))
-    for name, param in of_kind(dict, spec.get("params")).items():
-        kind, default = param.get("type", "string"), param.get("default")
-        left_out = ", optional" if param.get("optional") else f", default {notation(default)}"
-        facts.append(("Param", f"{name} ({kind}{left_out if 'default' in param or param.get('optional') else ''})"))
-    bounds = {label: spec[name] for name, label in BOUNDS.items() if name in spec}
-    facts += [(label, typed(value)) for label, value in bounds.items()]
-    for name, expression in of_kind(dict, spec.get("outputs")).items():
-        facts.append(("Output", f"{name} = {expression}"))
+    facts += _values(spec)
     for name, kept in of_kind(dict, spec.get("keep")).items():
         first = f"{kept.get('type', 'string')}, initially {notation(kept.get('initial'))}"
         facts.append(("Keeps", f"{name} = {kept.get('value')} ({first})"))
@@ -88,13 +83,27 @@ def _facts(dag: Object) -> list[tuple[str, str]]:
     return facts
 
 
+def _values(spec: dict[str, Any]) -> list[tuple[str, str]]:
+    """What a DAG or a local DAG takes, its bounds, and what it gives."""
+    facts = []
+    for name, param in of_kind(dict, spec.get("params")).items():
+        kind, default = param.get("type", "string"), param.get("default")
+        left_out = ", optional" if param.get("optional") else f", default {notation(default)}"
+        facts.append(("Param", f"{name} ({kind}{left_out if 'default' in param or param.get('optional') else ''})"))
+    bounds = {label: spec[name] for name, label in BOUNDS.items() if name in spec}
+    facts += [(label, typed(value)) for label, value in bounds.items()]
+    for name, expression in of_kind(dict, spec.get("outputs")).items():
+        facts.append(("Output", f"{name} = {expression}"))
+    return facts
+
+
 def _table(*heads: str) -> Table:
     return Table(*heads, box=None, pad_edge=False, header_style="bold")
 
 
-def _tasks(dag: Object) -> Table:
+def _tasks(spec: dict[str, Any]) -> Table:
     table = _table("TASK", "DOES", "AFTER")
-    for name, task in of_kind(dict, of_kind(dict, dag.get("spec")).get("tasks")).items():
+    for name, task in of_kind(dict, spec.get("tasks")).items():
         table.add_row(Text(name), Text(_does(task)), Text(_after(task)))
     return table
 
@@ -117,7 +126,8 @@ def _after(task: dict[str, Any]) -> str:
 
 def _does(task: dict[str, Any]) -> str:
     if isinstance(task.get("dag"), dict):
-        return f"dag {task['dag'].get('name')}"
+        called = task["dag"].get("name")
+        return f"dag {called}" if called else f"local dag {task['dag'].get('local')}"
     if isinstance(task.get("template"), dict):
         return f"template {task['template'].get('name')}"
     kinds = ("script", "http", "sensor", "approval", "wait", "compute", "command", "args")

@@ -9,7 +9,9 @@ from tradewind.cli.objects.targets import KINDS
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, NotFound
 from tradewind.kube.resources import DAGS, NAMESPACES, RUNS, Resource
+from tradewind.model.dag_name import home, local
 from tradewind.plan.documents.nearest import did_you_mean
+from tradewind.plan.documents.parts import held
 
 LAST = 3
 """Objects that are named."""
@@ -56,6 +58,12 @@ async def _meant(client: Client, namespace: str, resource: Resource, name: str) 
         return await _a_dag(client, namespace, name)
     if resource is DAGS and (run := await _there(client, RUNS, namespace, name)):
         return f"{name} is a run of DAG {run['spec']['dag']}: see `tradewind describe {name}`"
+    if (
+        resource is DAGS
+        and (dag := await _there(client, DAGS, namespace, home(name)))
+        and local(name) in held(dag["spec"])
+    ):
+        return f"{local(name)} is a local DAG of {home(name)}, which only its tasks run: `tradewind run {home(name)}`"
     listed = await client.list(resource, namespace if resource.namespaced else None, limit=str(MOST))
     names = [item["metadata"]["name"] for item in _youngest_first(listed["items"])]
     plural = "runs" if resource is RUNS else resource.plural

@@ -126,7 +126,7 @@ class ApiClusterLookup(ClusterLookup):
             )
         try:
             async with asyncio.timeout(LOOKUP_SECONDS):
-                verdicts = await asyncio.gather(*(self._pod(namespace, task, body) for body, task in chosen))
+                verdicts = await asyncio.gather(*(self._pod(namespace, path, body) for body, path in chosen))
         except TimeoutError:
             return AdmissionReview((), ["podTemplates were not tried: the API server did not answer in time"])
         problems = [problem for verdict in verdicts for problem in verdict.problems]
@@ -142,8 +142,8 @@ class ApiClusterLookup(ClusterLookup):
         """Whether someone may create pods in the namespace. Raises ApiError."""
         return await may(self._client, sender, verb="create", group="", resource="pods", namespace=namespace)
 
-    async def _pod(self, namespace: str, task: str, body: bytes) -> AdmissionReview:
-        path = f"spec.tasks.{task}.podTemplate"
+    async def _pod(self, namespace: str, place: str, body: bytes) -> AdmissionReview:
+        path, task = f"{place}.podTemplate", place.rpartition(".")[2]
         try:
             await self._client.create(PODS, namespace, body, dryRun="All", fieldValidation="Strict")
         except AlreadyExists:

@@ -10,6 +10,7 @@ from tradewind.control.dagrun.attempt_log import Packed
 from tradewind.control.dagrun.sanitize import sanitized
 from tradewind.kube.labels import ATTEMPT, BACKFILL, DAG, DEPTH, HOW, ITEM, ROOT, RUN, TASK, TRIGGER, TRIGGER_DEPTH
 from tradewind.kube.resources import deleting
+from tradewind.model import dag_name
 from tradewind.model.duration import instant, stamp
 from tradewind.model.run import FINAL_PHASES
 from tradewind.plan.outcomes.attempt import key
@@ -74,11 +75,21 @@ class Run:
     """What made it (`HOW`); `maker` is the name of the Trigger, or of the Backfill whose ticks belong to no trigger."""
     maker: str = ""
     labelled: bool = False
-    """Whether a label names its DAG."""
+    """Whether a label names its DAG, or the one that holds it."""
     trigger_depth: int = 0
     """How many runs led to it through triggers that follow runs."""
     backfills: frozenset[str] = NO_BACKFILLS
     """Names of the backfills that made or retried it."""
+
+    @property
+    def home(self) -> str:
+        """The DAG whose manifest holds its DAG."""
+        return dag_name.home(self.dag)
+
+    @property
+    def local(self) -> str:
+        """The name of its DAG in that manifest, for a run of a local DAG."""
+        return dag_name.local(self.dag)
 
     @property
     def phase(self) -> str:
@@ -196,7 +207,7 @@ def read_run(body: Mapping[str, Any]) -> Run:
         moment=_moment(spec["logicalDate"], created) if dated else created,
         queue=spec.get("queue") or "",
         how=(meta.get("labels") or {}).get(HOW, ""),
-        labelled=(meta.get("labels") or {}).get(DAG) == spec.get("dag"),
+        labelled=(meta.get("labels") or {}).get(DAG) == dag_name.home(spec.get("dag", "")),
         maker=(meta.get("labels") or {}).get(TRIGGER, ""),
         trigger_depth=_number((meta.get("labels") or {}).get(TRIGGER_DEPTH)),
         backfills=_backfills(meta.get("labels") or {}),

@@ -42,8 +42,8 @@ async def add_labels(client: Client, run: Run) -> Run | None:
     """Adds the labels that the creator of a manual run left out: what made it, and its DAG. Returns the stored run, or None
     where no label was missing. Raises NotFound."""
     labels = {} if run.how else {HOW: MANUAL}
-    if not run.labelled and NAME.fullmatch(run.dag):  # Other names are neither a DAG's nor valid in a label.
-        labels[DAG] = run.dag
+    if not run.labelled and NAME.fullmatch(run.home):  # Other names are neither a DAG's nor valid in a label.
+        labels[DAG] = run.home
     if not labels:
         return None
     return await label(client, run, labels)

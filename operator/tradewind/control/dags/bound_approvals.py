@@ -6,8 +6,8 @@ import msgspec
 
 from tradewind.control.dagrun.run import Run
 from tradewind.control.dagrun.status import Asked
-from tradewind.control.dags.approval_askers import ASKERS_LIMIT, asking
-from tradewind.control.dags.call_pins import Pins, called_dags, pins_of
+from tradewind.control.dags.approval_askers import ASKERS_LIMIT, as_called, asking, called_dags
+from tradewind.control.dags.call_pins import Pins, pins_of
 from tradewind.control.dags.revisions import Revisions
 from tradewind.control.pods.names import both_names
 from tradewind.kube.client import Client
@@ -15,6 +15,7 @@ from tradewind.kube.errors import Forbidden, NotFound
 from tradewind.kube.labels import RUN_UID
 from tradewind.kube.pages import walk
 from tradewind.kube.resources import RUNS
+from tradewind.model.dag_name import home
 from tradewind.model.run import Edit
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.documents.problem import Invalid, Problem
@@ -66,21 +67,21 @@ class _Part(msgspec.Struct, frozen=True):
 _PART = msgspec.json.Decoder(_Part)
 
 
-async def asking_bound(client: Client, namespace: str, definition: Definition, pins: Pins) -> Collection[str]:
-    """Names of the DAGs run by tasks of a definition that ask for approvals: pinned ones by their revisions, others as they are now.
-    Raises errors of the API."""
-    return await _Bound(client, namespace).asking(definition, pins)
+async def asking_bound(client: Client, run: Run, definition: Definition, pins: Pins) -> Collection[str]:
+    """The DAGs (`SubDAG.key`) run by tasks of a run's definition that ask for approvals: pinned ones by their revisions, others as they
+    are now. Raises errors of the API."""
+    return as_called(await _Bound(client, run.namespace).asking(definition, run.home, pins), run.home)
 
 
 async def asking_now(client: Client, run: Run, planner: Planner) -> Collection[str]:
-    """Names of the DAGs run by tasks of a run that ask for approvals: those found by `asking`, and those whose existing runs ask by the
+    """The DAGs (`SubDAG.key`) run by tasks of a run that ask for approvals: those found by `asking`, and those whose existing runs ask by the
     revisions that they are bound to. Raises errors of the API."""
     pins = pins_of(run)
     bound = _Bound(client, run.namespace)
-    found = await bound.asking(planner.definition, pins)
-    others = {*called_dags(planner.definition)} - found
+    found = await bound.asking(planner.definition, run.home, pins)
+    others = {*called_dags(planner.definition, run.home)} - found
     if not others:
-        return found
+        return as_called(found, run.home)
     parts = await bound.parts(run.uid)
     names = {part.metadata.name for part in parts}
     for dag, usual, other in _begun(run, planner, others):
@@ -91,18 +92,18 @@ async def asking_now(client: Client, run: Run, planner: Planner) -> Collection[s
     for part in parts:
         if part.spec.dag in others - found and await bound.asks(part):
             found.add(part.spec.dag)
-    return found
+    return as_called(found, run.home)
 
 
 def _begun(run: Run, planner: Planner, dags: Collection[str]) -> Iterator[tuple[str, str, str]]:
     """For the last attempt of each task or item that runs one of these DAGs: the DAG, and the two names that its run may have."""
     for name, task in planner.definition.tasks.items():
-        if task.dag is None or task.dag.name not in dags:
+        if task.dag is None or (dag := task.dag.within(run.home)) not in dags:
             continue
         for unit in planner.ledger.members(name):
             last = max(unit.next - 1, unit.live.number if unit.live else 0)
             if last > 0:
-                yield (task.dag.name, *both_names(run.facts, Start(name, unit.index, last, "")))
+                yield (dag, *both_names(run.facts, Start(name, unit.index, last, "")))
 
 
 class _Bound:
@@ -114,10 +115,10 @@ class _Bound:
         """By revision: whether it asks; None where that depends on its own runs."""
         self.left = ASKERS_LIMIT
 
-    async def asking(self, definition: Definition, pins: Pins) -> set[str]:
+    async def asking(self, definition: Definition, home: str, pins: Pins) -> set[str]:
         """The called DAGs that ask: pinned ones by their revisions, others as they are now."""
-        found = {dag for dag in await asking(self._client, self._namespace, definition) if dag not in pins}
-        for dag in called_dags(definition):
+        found = {dag for dag in await asking(self._client, self._namespace, definition, home) if dag not in pins}
+        for dag in called_dags(definition, home):
             if dag in pins and await self.pinned_asks(dag, pins, set()):
                 found.add(dag)
         return found
@@ -146,7 +147,7 @@ class _Bound:
         if not part.status.revision:
             return False
         if part.status.revision not in self._known:
-            self._known[part.status.revision] = await self._revision_asks(part.status.revision)
+            self._known[part.status.revision] = await self._revision_asks(part.status.revision, home(part.spec.dag))
         known = self._known[part.status.revision]
         if known is not None:
             return known
@@ -173,14 +174,14 @@ class _Bound:
         tasks = definition.tasks.values()
         if any(task.approval is not None for task in tasks):
             return True
-        called = dict.fromkeys(task.dag.name for task in tasks if task.dag)
-        if not pins.keys() >= called.keys():
-            asked = await asking(self._client, self._namespace, definition)
-            if any(name in asked for name in called.keys() - pins.keys()):
+        called = called_dags(definition, home(dag))
+        if not pins.keys() >= {*called}:
+            asked = await asking(self._client, self._namespace, definition, home(dag))
+            if any(name in asked for name in called if name not in pins):
                 return True
         return any([await self.pinned_asks(name, pins, seen) for name in called if name in pins])
 
-    async def _revision_asks(self, name: str) -> bool | None:
+    async def _revision_asks(self, name: str, dag: str) -> bool | None:
         self.left -= 1
         if self.left < 0:
             return True
@@ -193,4 +194,4 @@ class _Bound:
             return True
         if not any(task.dag for task in tasks):
             return False
-        return True if await asking(self._client, self._namespace, definition) else None
+        return True if await asking(self._client, self._namespace, definition, dag) else None

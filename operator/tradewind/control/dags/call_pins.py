@@ -8,8 +8,16 @@ import orjson
 
 from tradewind.control.dagrun.run import Caller, Run, read_run
 from tradewind.control.dagrun.state import RunState
+from tradewind.control.dags.approval_askers import called_dags
 from tradewind.control.dags.call_params import call_params
-from tradewind.control.dags.revisions import Revision, Revisions, change_cause, content, revision_name
+from tradewind.control.dags.revisions import (
+    Revision,
+    Revisions,
+    change_cause,
+    content,
+    local_revision,
+    revision_name,
+)
 from tradewind.control.dags.template_index import Templates, rendered
 from tradewind.control.pods.names import both_names
 from tradewind.control.pods.rendering import Renderer, Unrenderable
@@ -17,6 +25,7 @@ from tradewind.control.shared.coalesced_reads import CoalescingReader
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
 from tradewind.kube.resources import DAGS, RUNS
+from tradewind.model.dag_name import home, local
 from tradewind.plan import pacing
 from tradewind.plan.dags.compile import TemplateNotFound, define, defined
 from tradewind.plan.dags.definition import Definition
@@ -42,6 +51,12 @@ class _Pinning:
     itself: bool = False
     """Whether the run's own DAG is called."""
 
+    def add_local(self, dag: str, definition: Definition) -> None:
+        """Pins the local DAGs of a DAG that is pinned. What these call is to be pinned too."""
+        self.found |= local_pins(dag, self.found[dag], definition)
+        for part in definition.local.values():
+            self.todo += called_dags(part, dag)
+
 
 def pins_of(run: Run) -> Pins:
     """The revisions to which a run that has begun is pinned."""
@@ -49,9 +64,14 @@ def pins_of(run: Run) -> Pins:
     return {str(dag): str(name) for dag, name in found.items()} if isinstance(found, dict) else {}
 
 
-async def reached(revisions: Revisions, namespace: str, definition: Definition, pins: Pins) -> Pins | None:
-    """The pins of all DAGs that a definition calls, at any depth; None if one is not pinned or its revision is gone."""
-    found, todo = dict[str, str](), called_dags(definition)
+def local_pins(dag: str, revision: str, definition: Definition) -> Pins:
+    """The pins of the local DAGs in a revision of a DAG."""
+    return {f"{dag}.{name}": local_revision(revision, name) for name in definition.local}
+
+
+async def reached(revisions: Revisions, run: Run, definition: Definition, pins: Pins) -> Pins | None:
+    """The pins of all DAGs that a run's definition calls, at any depth; None if one is not pinned or its revision is gone."""
+    found, todo = dict[str, str](), called_dags(definition, run.home)
     while todo:
         if (name := todo.pop()) in found:
             continue
@@ -59,28 +79,33 @@ async def reached(revisions: Revisions, namespace: str, definition: Definition, 
             return None
         found[name] = pins[name]
         try:
-            todo += called_dags(await revisions.load(namespace, pins[name]))
+            todo += called_dags(await revisions.load(run.namespace, pins[name]), home(name))
         except (NotFound, Invalid):
             return None
     return found
 
 
-async def current_pins(client: Client, namespace: str, definition: Definition) -> Pins | None:
-    """The revisions to which the DAGs that a definition calls, at any depth, would be pinned now; None if one would not. Raises errors of
-    the API other than NotFound."""
-    found, todo = dict[str, str](), called_dags(definition)
+async def current_pins(client: Client, namespace: str, definition: Definition, dag: str) -> Pins | None:
+    """The revisions to which the DAGs that the definition of a DAG calls, at any depth, would be pinned now; None if one would not. Raises
+    errors of the API other than NotFound."""
+    found, todo = dict[str, str](), called_dags(definition, dag)
     while todo:
         if (name := todo.pop()) in found:
             continue
         if len(found) == PINNED_DAGS_LIMIT:
             return None
         try:
-            spec = (await client.get(DAGS, namespace, name))["spec"]
-            rendering = await rendered(client, namespace, name)
-            todo += called_dags(defined(rendering))
+            spec = (await client.get(DAGS, namespace, home(name)))["spec"]
+            rendering = await rendered(client, namespace, home(name))
+            whole = defined(rendering)
         except (NotFound, TemplateNotFound, Invalid):
             return None
-        found[name] = revision_name(name, *content(rendering.spec, spec if uses_templates(spec) else None))
+        revision = revision_name(home(name), *content(rendering.spec, spec if uses_templates(spec) else None))
+        part = whole.local.get(local(name)) if local(name) else whole
+        if part is None:
+            return None
+        found[name] = local_revision(revision, local(name)) if local(name) else revision
+        todo += called_dags(part, home(name))
     return found
 
 
@@ -110,6 +135,23 @@ class Calls:
             return {}
         return pins_of(caller)
 
+    def due(self, run: Run) -> bool | None:
+        """Whether the run of a local DAG is the attempt that its caller makes now: only its caller decides when it begins. None if it is
+        no attempt at all."""
+        caller = run.caller
+        if caller is None:
+            return None
+        state = self._known(caller.uid)
+        if state is None or (planner := state.planner) is None:
+            return False
+        start = _start(caller)
+        if run.name not in both_names(state.run.facts, start) or not _calls(planner, start.task, run.dag):
+            return None
+        unit = planner.ledger.units.get(caller.task)
+        if unit is None or caller.number != (unit.live.number if unit.live else unit.next):
+            return False
+        return planner.may_have_started(caller.task, caller.number) and _made_by(planner, run, caller)
+
     async def _read(self, namespace: str, caller: Caller) -> Run | None:
         try:
             found = read_run(await self._fresh.get(RUNS, namespace, caller.run))
@@ -123,12 +165,13 @@ class Calls:
         """Pins a run that begins with a revision; `pins` are those of its caller. A missing or invalid DAG is not pinned: its run waits for
         it, or fails, at that time. Returns None if pinning is not finished because the budget is spent or `wanted()` is false; the next
         pass continues it."""
-        first = called_dags(definition)
-        if not first or pins:
-            return pins if first else {}
+        first = called_dags(definition, run.home)
+        if not first or pins:  # Those of a DAG that its caller has not pinned are its own.
+            return {**local_pins(run.dag, revision.name, definition), **pins} if first else {}
         pinning = self._pinnings.get(run.uid)
         if pinning is None or pinning.found[run.dag] != revision.name:
             pinning = self._pinnings[run.uid] = _Pinning({run.dag: revision.name}, deque(first))
+            pinning.add_local(run.dag, definition)
         found, todo = pinning.found, pinning.todo
         while todo and len(found) <= PINNED_DAGS_LIMIT:
             if pacing.spent() or not wanted():
@@ -144,7 +187,8 @@ class Calls:
             except (NotFound, TemplateNotFound, Invalid):
                 continue
             found[name] = pin.name
-            todo += called_dags(called)
+            todo += called_dags(called, name)
+            pinning.add_local(name, called)
         self.forget(run.uid)
         return found if pinning.itself else {name: bound for name, bound in found.items() if name != run.dag}
 
@@ -172,8 +216,9 @@ def _made_by(planner: Planner, run: Run, caller: Caller) -> bool:
     """Whether a run has the DAG and the params of the call that its labels name."""
     start = _start(caller)
     task = planner.definition.tasks.get(start.task)
-    if task is None or task.dag is None or task.dag.name != run.dag or caller.task not in planner.ledger.units:
+    if task is None or not _calls(planner, start.task, run.dag) or caller.task not in planner.ledger.units:
         return False
+    assert task.dag is not None  # noqa: S101 - it calls a DAG
     try:
         params = call_params(planner, task.dag, Renderer(start.task, planner.ledger.evaluator(start.key, start.number)))
     except Unrenderable:
@@ -181,6 +226,7 @@ def _made_by(planner: Planner, run: Run, caller: Caller) -> bool:
     return bool(orjson.loads(orjson.dumps(params)) == run.params)
 
 
-def called_dags(definition: Definition) -> list[str]:
-    """The DAGs that tasks of a definition call, each once."""
-    return [*dict.fromkeys(task.dag.name for task in definition.tasks.values() if task.dag)]
+def _calls(planner: Planner, name: str, dag: str) -> bool:
+    """Whether a task calls a DAG."""
+    task = planner.definition.tasks.get(name)
+    return task is not None and task.dag is not None and task.dag.within(home(planner.ledger.run.dag)) == dag

@@ -11,6 +11,7 @@ from tradewind.model.value import Param
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.dags import expression_sites, uninterpolated
 from tradewind.plan.dags.definition import Definition
+from tradewind.plan.dags.local_dags import uncalled
 from tradewind.plan.documents.problem import Invalid, Problem
 from tradewind.plan.templates.render import Ref, render
 
@@ -59,13 +60,14 @@ def params(definition: Definition) -> Mapping[str, Param]:
 
 
 def pods(name: str, namespace: str, definition: Definition) -> dict[bytes, str]:
-    """Pods that can be built before a run exists -> the first task that makes each."""
+    """Pods that can be built before a run exists -> the path of the first task that makes each."""
     found: dict[bytes, str] = {}
-    for task, bare in templated(definition).items():
-        try:
-            found.setdefault(bare_pod(name, namespace, bare, _unknown), task)
-        except Unrenderable:
-            continue
+    for base, part in definition.parts:
+        for task, bare in templated(part).items():
+            try:
+                found.setdefault(bare_pod(name, namespace, bare, _unknown), f"{base}.tasks.{task}")
+            except Unrenderable:
+                continue
     return found
 
 
@@ -74,7 +76,7 @@ class About:
     """What a DAG uses in the cluster."""
 
     pods: Mapping[bytes, str] = field(default_factory=dict)
-    """Pods for a dry run -> the first task that makes each."""
+    """Pods for a dry run -> the path of the first task that makes each."""
     claims: Mapping[str, str] = field(default_factory=dict)
     """ClusterPools -> the field that first claims each."""
     notes: Sequence[str] = ()
@@ -84,16 +86,23 @@ class About:
 def about(tried: str, namespace: str, definition: Definition) -> About:
     """What a DAG uses in the cluster; its pods have the name `tried` and are omitted if that is empty."""
     claims: dict[str, str] = {}
-    for name, task in definition.tasks.items():
+    for path, task in definition.all_tasks:
         for index, claim in enumerate(task.pools):
             if claim.kind == "ClusterPool":
-                claims.setdefault(claim.name, f"spec.tasks.{name}.pools[{index}].name")
+                claims.setdefault(claim.name, f"{path}.pools[{index}].name")
     found = [str(problem) for problem in notes(definition)]
     return About(pods(tried, namespace, definition) if tried else {}, claims, found)
 
 
 def notes(definition: Definition) -> Iterator[Problem]:
     """Possible mistakes that are valid."""
+    for base, part in definition.parts:
+        yield from (problem.moved(base) for problem in _notes(part))
+    for name in uncalled(definition):
+        yield Problem(f"spec.dags.{name}", "no task runs it", f"call it by dag: {{local: {name}}}, or remove it")
+
+
+def _notes(definition: Definition) -> Iterator[Problem]:
     for name, task in definition.tasks.items():
         yield from uninterpolated.values(expression_sites.templated(name, task))
     yield from uninterpolated.literal(definition.spec)

@@ -99,6 +99,8 @@ class DAGReconciler:
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created or deleted, or changed its phase."""
+        if run.local:
+            return  # It is part of another run of the DAG.
         key, seen = (run.namespace, run.dag), self._last_run(run)
         known = self._last.get(key)
         if deleted:

@@ -18,6 +18,7 @@ from tradewind.kube.nested import decoded
 from tradewind.kube.pages import walk
 from tradewind.kube.resources import REVISIONS, Key
 from tradewind.kube.struct import Struct
+from tradewind.model.dag_name import home
 from tradewind.plan.dags.compile import define
 from tradewind.plan.dags.definition import Definition
 
@@ -45,6 +46,11 @@ class Revision(NamedTuple):
 
     name: str
     number: int
+
+
+def local_revision(name: str, local: str) -> str:
+    """The name of a local DAG's revision, in the revision of that name."""
+    return f"{name}.{local}"
 
 
 class _Meta(Struct, frozen=True):
@@ -137,12 +143,21 @@ class Revisions:
 
     async def load(self, namespace: str, name: str) -> Definition:
         """The definition that a run is bound to. Raises NotFound if someone deleted the revision."""
-        if known := self._definitions.get((namespace, name)):
-            self._definitions.move_to_end((namespace, name))
+        name, _, local = name.partition(".")
+        definition = await self._load((namespace, name))
+        if not local:
+            return definition
+        if local not in definition.local:
+            raise NotFound(404, "NotFound", f"revision {name} has no local DAG {local}")
+        return definition.local[local]
+
+    async def _load(self, key: Key) -> Definition:
+        if known := self._definitions.get(key):
+            self._definitions.move_to_end(key)
             return known[0]
-        found = await self._client.get(REVISIONS, namespace, name)
+        found = await self._client.get(REVISIONS, *key)
         definition = define(found["data"]["spec"])
-        self._remember((namespace, name), definition, found["data"]["spec"])
+        self._remember(key, definition, found["data"]["spec"])
         return definition
 
     def _remember(self, key: Key, definition: Definition, spec: Any) -> None:
@@ -164,8 +179,9 @@ class Revisions:
 
     async def get(self, namespace: str, dag: str, name: str) -> Revision:
         """A revision of a DAG by its name. Raises NotFound."""
-        number = self._known(namespace, dag, name)
-        if number is None and (number := await self._find((namespace, name))) is None:
+        stored = name.partition(".")[0]
+        number = self._known(namespace, home(dag), stored)
+        if number is None and (number := await self._find((namespace, stored))) is None:
             raise NotFound(404, "NotFound", f"there is no revision {name}")
         return Revision(name, number)
 

@@ -17,7 +17,7 @@ from tradewind.kube.work_queue import WorkQueue
 from tradewind.plan.dags.template_check import Sample, sample, signature
 from tradewind.plan.documents import budget
 from tradewind.plan.documents.problem import Invalid
-from tradewind.plan.templates.render import Find, Ref
+from tradewind.plan.templates.render import Find, Ref, uses_templates
 
 log = logging.getLogger(__name__)
 
@@ -87,10 +87,4 @@ def _chained(body: Object) -> bool:
     """Whether a template uses others, so that its validity depends on them."""
     spec = body.get("spec") or {}
     inner = spec.get("task") or spec.get("dag") or {}
-    tasks = inner.get("tasks") if isinstance(inner, dict) else None
-    return isinstance(inner, dict) and (
-        "template" in inner
-        or any(
-            "template" in task for task in (tasks.values() if isinstance(tasks, dict) else ()) if isinstance(task, dict)
-        )
-    )
+    return uses_templates(inner)

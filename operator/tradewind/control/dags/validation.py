@@ -89,8 +89,12 @@ def sound(rendering: Rendering) -> Definition:
 def more_problems(definition: Definition, rendering: Rendering, known: Sequence[Problem]) -> list[Problem]:
     """Problems that would only show in a run, except at the places of `known` ones."""
     places = {problem.path for problem in known}
-    found = map(rendering.told, definition.unread.without_followers(doomed(definition)))
-    return [problem for problem in found if problem.path not in places]
+    parts = (
+        problem.moved(base)
+        for base, part in definition.parts
+        for problem in part.unread.without_followers(doomed(part))
+    )
+    return [problem for problem in map(rendering.told, parts) if problem.path not in places]
 
 
 def check_pods(definition: Definition, rendering: Rendering) -> None:
@@ -100,7 +104,7 @@ def check_pods(definition: Definition, rendering: Rendering) -> None:
 
 
 def doomed(definition: Definition) -> list[Problem]:
-    """Problems that every run would have: impossible values in pods, podTemplates that don't form a pod, constants that can't be
+    """Problems that every run of a DAG, local DAGs aside, would have: impossible values in pods, podTemplates that don't form a pod, constants that can't be
     computed."""
     values = (
         problem

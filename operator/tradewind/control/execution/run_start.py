@@ -41,6 +41,8 @@ from tradewind.plan.starts.run_labels import rendered
 from tradewind.plan.starts.start_values import variables
 from tradewind.plan.templates.render import Ref, render, uses_templates
 
+CALL_SECONDS = 1.0
+"""Seconds until a run of a local DAG that no task has called is reconciled again."""
 LOOK_AGAIN, LONGEST_LOOK = 10.0, 60.0
 """Seconds until a run that waits for a ConfigMap is reconciled again, at first and in the long run."""
 Line = tuple[Definition, str | None]
@@ -111,29 +113,33 @@ class RunStarter:
             return Beginning(start_status.stillborn(run, "Failed", "InvalidRun", problem, now))
         if run.params == MANY_PARAMS:
             return Beginning(start_status.stillborn(run, "Failed", "InvalidParams", f"spec.params: {MANY_VALUES}", now))
+        if run.local and (held := self._held_by_caller(run)):
+            return held
         pins = await self._calls.of_caller(run)
         pinned = await self._pinned(run, pins)
-        if run.dag in pins and pinned is None:
-            words = f"revision {pins[run.dag]} of DAG {run.dag}, to which its caller is bound, is gone or can't be read"
+        if (run.local or run.dag in pins) and pinned is None:
+            words = f"revision {pins.get(run.dag, run.dag)} of DAG {run.dag}, to which its caller is bound, is gone or can't be read"
             return Beginning(start_status.stillborn(run, "Failed", "RevisionGone", words, now))
+        dag: Object = {}
+        current: Defined | None = None
         try:
-            dag = await self._fresh.get(DAGS, run.namespace, run.dag, state.since)
-            if deleting(dag):
-                raise NotFound(404, "NotFound", f"DAG {run.dag} is being deleted")
-            with budget.timed():
-                current = await self._define(run, dag)
+            if not run.local:
+                dag = await self._fresh.get(DAGS, run.namespace, run.dag, state.since)
+                if deleting(dag):
+                    raise NotFound(404, "NotFound", f"DAG {run.dag} is being deleted")
+                with budget.timed():
+                    current = await self._define(run, dag)
         except (NotFound, TemplateNotFound, Invalid) as error:
             if pinned is None:
                 return self._missing(run, error)
-            dag, current = {}, None  # It uses the revision that was current when its caller began.
+            # It uses the revision that was current when its caller began.
         definition = pinned[0] if pinned else _of(current).definition
+        ruling = definition if run.local else current and current.definition
         params, problems = resolve(definition.spec.params, run.params)
         if problems:
             return Beginning(start_status.stillborn(run, "Failed", "InvalidParams", summary(problems), now))
         before = await self._values.wait_reason(run, definition)
-        if current and (
-            held := self._held_by_dag(state, current.definition, params, peers, pinned is not None, before)
-        ):
+        if ruling and (held := self._held_by_dag(state, ruling, params, peers, pinned is not None, before)):
             return held
         try:
             bound = await self._values.read(run, definition)
@@ -164,6 +170,17 @@ class RunStarter:
         total, began = len(definition.tasks), self._clock()
         status = start_status.begun(run, revision, params, total, began, taken, outputs, calls, bound)
         return Beginning(status, labels=labels)
+
+    def _held_by_caller(self, run: Run) -> Beginning | None:
+        """The status of a run of a local DAG that no task makes, or not yet; None if one does."""
+        now, due = self._clock(), self._calls.due(run)
+        if due:
+            return None
+        if due is None:
+            words = f"spec.dag: {run.dag} is local to DAG {run.home}, and only its tasks run it; run {run.home}"
+            return Beginning(start_status.stillborn(run, "Failed", "InvalidRun", words, now))
+        words = f"begins when a task of run {run.caller.run if run.caller else ''} calls it"
+        return Beginning(start_status.queued(run, "NotCalled", words, now), retry_after=CALL_SECONDS)
 
     async def _pinned(self, run: Run, pins: Pins) -> tuple[Definition, Revision] | None:
         """The revision to which its caller has pinned a run, unless it was deleted."""
@@ -248,8 +265,8 @@ class RunStarter:
             raise Invalid([Problem("spec.reuse.run", words, "name another run of the same DAG")]) from None
         planner = picture(other, revision, {}).planner
         assert planner is not None  # noqa: S101 - the picture has bound it
-        within = await asking_bound(self._client, run.namespace, definition, calls)
-        called = await reached(self._revisions, run.namespace, definition, calls)
+        within = await asking_bound(self._client, run, definition, calls)
+        called = await reached(self._revisions, run, definition, calls)
         same_calls = called is not None and called.items() <= pins_of(other).items()
         facts = replace(run.facts, params=params, bound=dict(variables(bound)))
         return taken_over(planner, definition, reuse, facts, within, same_calls), other.status.get("outputs") or {}
@@ -262,7 +279,7 @@ class RunStarter:
         if run.reuse:
             problems.append(Problem("spec.reuse", "only and until exclude it", "write spec.reuse.only"))
         if not problems:
-            within = await asking_bound(self._client, run.namespace, definition, calls)
+            within = await asking_bound(self._client, run, definition, calls)
             problems += bypassed(definition, run.only, run.until, Approvals(definition, within).asking)
             edits = [read(Edit, edit, f"spec.edits[{at}]") for at, edit in enumerate(run.edits)]
             problems += unfit_at_start(definition, edits, select(definition, run.only, run.until).left_out)

@@ -10,10 +10,9 @@ from collections.abc import Iterator, Mapping
 
 from tradewind.control.dagrun.run import Run
 from tradewind.control.dagrun.state import RunState
+from tradewind.plan.dags.local_dags import MOST_DEEP
 from tradewind.plan.runs.decision import RunFacts
 
-MOST_DEEP = 8
-"""Levels of nested runs."""
 DESCENDANTS_LIMIT = 20_000
 """Runs that may descend from one run: more than a fan-out makes, less than its square."""
 MOST_RECURSIVE = 500

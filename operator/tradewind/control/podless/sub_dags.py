@@ -12,7 +12,8 @@ from tradewind import API_VERSION
 from tradewind.control.dagrun.run import Caller, Run, read_run
 from tradewind.control.dagrun.state import RunState
 from tradewind.control.dagrun.writes import cancel
-from tradewind.control.dags.call_pins import called_dags, pins_of
+from tradewind.control.dags.approval_askers import called_dags
+from tradewind.control.dags.call_pins import local_pins, pins_of
 from tradewind.control.dags.revisions import Revisions
 from tradewind.control.podless.descendants import TOO_DEEP, TOO_MANY, Descendants
 from tradewind.control.pods.labels import labels, owner
@@ -21,6 +22,7 @@ from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import AlreadyExists, Invalid, NotFound
 from tradewind.kube.labels import DAG, DEPTH, HOW, ROOT, TRIGGER_DEPTH
 from tradewind.kube.resources import RUNS
+from tradewind.model.dag_name import home
 from tradewind.plan.documents.problem import Invalid as InvalidSpec
 from tradewind.plan.expressions.typed_values import resolve
 from tradewind.plan.outcomes.attempt import parse_key
@@ -204,7 +206,8 @@ class SubDAGs:
             return f"its revision {revision} is gone or can't be read"
         if not _alike(_plain(resolve(definition.spec.params, call.params)[0]), found.status.get("params") or {}):
             return "it began with other params"
-        if pins and pins_of(found) != (pins if called_dags(definition) else {}):
+        calls = {**local_pins(found.dag, revision, definition), **pins} if called_dags(definition, found.home) else {}
+        if pins and pins_of(found) != calls:
             return "the DAGs that it calls are bound to revisions other than those of its caller"
         return ""
 
@@ -339,7 +342,7 @@ def _body(name: str, run: RunFacts, call: Call, reuse: str) -> Object:
             "name": name,
             "labels": {
                 **labels(run, start),
-                DAG: call.dag,
+                DAG: home(call.dag),
                 DEPTH: str(run.depth + 1),
                 ROOT: run.root or run.uid,
                 HOW: "parent",

@@ -16,6 +16,7 @@ from tradewind.control.pods.names import both_names
 from tradewind.control.pods.rendering import Renderer, Unrenderable
 from tradewind.kube.client import Client
 from tradewind.model.bounded import OutOfBounds
+from tradewind.model.dag_name import home
 from tradewind.model.duration import instant, seconds, stamp
 from tradewind.model.duration import text as in_words
 from tradewind.model.podless import HttpRequest, SubDAG, Wait
@@ -149,7 +150,7 @@ class Worker:
         ended = planner.ledger.units[start.key].ended
         call = Call(
             start,
-            dag.name,
+            dag.within(home(planner.ledger.run.dag)),
             call_params(planner, dag, renderer),
             ended[-1].number if ended and not ended[-1].succeeded else 0,
         )
@@ -160,7 +161,7 @@ class Worker:
                 raise WorkFailedError(outcome.reason, outcome.message)
             return outcome.outputs
 
-        return Work(run, "SubDAG", f"makes a run of DAG {dag.name}")
+        return Work(run, "SubDAG", f"makes a run of {dag}")
 
     async def _request(
         self, planner: Planner, task: Task, request: Request, texts: Mapping[str, str], say: Say

@@ -12,6 +12,7 @@ from tradewind import API_VERSION
 from tradewind.control.pods.names import hashed, pod_name
 from tradewind.kube.labels import ATTEMPT, CLUSTER_POOL, DAG, ITEM, POOL, RUN, RUN_UID, TASK
 from tradewind.kube.pod import Metadata
+from tradewind.model.dag_name import home
 from tradewind.model.pool import PoolClaim
 from tradewind.plan.capacity.pool_allotment import PoolId
 from tradewind.plan.outcomes.attempt import AttemptKey, key, parse_key
@@ -32,7 +33,7 @@ def owner(run: RunFacts) -> dict[str, Any]:
 
 def labels(run: RunFacts, start: Start) -> dict[str, str]:
     """The labels of objects that an attempt creates."""
-    found = {RUN_UID: run.uid, RUN: run.name, DAG: run.dag, TASK: start.task, ATTEMPT: str(start.number)}
+    found = {RUN_UID: run.uid, RUN: run.name, DAG: home(run.dag), TASK: start.task, ATTEMPT: str(start.number)}
     return found if start.index is None else {**found, ITEM: str(start.index)}
 
 

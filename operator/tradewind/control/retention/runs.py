@@ -17,7 +17,9 @@ from tradewind.kube.errors import ApiError, Conflict, NotFound
 from tradewind.kube.resources import RUNS, Key
 from tradewind.kube.work_queue import WorkQueue
 from tradewind.kube.writes import flow
+from tradewind.model.dag_name import home
 from tradewind.model.history import History
+from tradewind.plan.documents.parts import held
 from tradewind.plan.retention.runs import GRACE, REPEATS, EndedRun, Surplus, newest_success, surplus
 
 log = logging.getLogger(__name__)
@@ -74,6 +76,8 @@ class HistoryReconciler:
         except ValidationError:
             return  # The DAG's own condition reports this; until it is fixed, nothing is deleted.
         self.queue.add(key)
+        for local in held(spec):
+            self.queue.add((namespace, f"{name}.{local}"))
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created, changed or deleted."""
@@ -89,7 +93,7 @@ class HistoryReconciler:
             done = run.phase == "Succeeded"
             ended = EndedRun(_ended(run), run.version, done, grace, caller, run.moment, run.created, run.partial)
             self._past[key][run.name] = ended
-            if key in self._rules:
+            if (run.namespace, run.home) in self._rules:
                 self.queue.add_after(key, SWEEP_DELAY)
         elif key in self._past and self._past[key].pop(run.name, None) is not None and not self._past[key]:
             del self._past[key]
@@ -105,7 +109,7 @@ class HistoryReconciler:
 
     async def reconcile(self, key: Key) -> None:
         """Deletes runs of a DAG beyond its limits."""
-        rule, past = self._rules.get(key), self._past.get(key)
+        rule, past = self._rules.get((key[0], home(key[1]))), self._past.get(key)
         if rule is None or not past:
             return
         now = int(self._clock())

@@ -1,18 +1,19 @@
 """Compiles plain data to a definition: rendered, parsed, merged with the defaults, checked and sorted."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tradewind.model.base import MAX_TASKS
 from tradewind.model.dag import DAGSpec
 from tradewind.model.task import Task, merged
 from tradewind.plan import pacing
-from tradewind.plan.dags import artifacts, lifecycle, validate
+from tradewind.plan.dags import artifacts, lifecycle, local_dags, validate
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.dags.graph import Cycle, Graph, graph, reach
 from tradewind.plan.documents import budget, knock_on
 from tradewind.plan.documents.knock_on import UnreadOfDAG
+from tradewind.plan.documents.parts import held
 from tradewind.plan.documents.place import Place
 from tradewind.plan.documents.problem import ENOUGH, Invalid, Problem, at_most
 from tradewind.plan.documents.read import MOST_UNREAD, ROUNDS, read_partly
@@ -125,8 +126,75 @@ def _read_spec(data: Any) -> _Spec:
 
 
 def _defined(data: Any, unknown: frozenset[str], fragment: bool) -> tuple[Definition | None, list[Problem]]:
+    """The definition of a DAG with its local DAGs. `unknown` names their tasks as DAG/TASK."""
+    if not isinstance(data, dict) or "dags" not in data:
+        return _part(data, unknown, fragment, {}, frozenset(), lifecycle.PAIRS)
+    names = held(data)
+    outputs = {name: _output_names(body) for name, body in names.items()}
+    own = {field: value for field, value in data.items() if field != "dags"}
+    definition, problems = _part(own, unknown, fragment, outputs, frozenset(), lifecycle.PAIRS)
+    wrong = frozenset(field for field in local_dags.INHERITED if any(_is_in(item.path, field) for item in problems))
+    problems += local_dags.shape(data)
+    if any(problem.path == "spec.dags" for problem in problems):
+        return definition, problems
+    left = lifecycle.PAIRS - (lifecycle.pairs(definition.tasks) if definition else 0)
+    local: dict[str, Definition] = {}
+    for name in names:
+        base = f"spec.dags.{name}"
+        spec, strange = local_dags.alone(data, name, wrong)
+        problems += [problem.moved(base) for problem in strange]
+        if spec is None:
+            continue
+        inside = frozenset(task.partition("/")[2] for task in unknown if task.startswith(f"{name}/"))
+        part, found = _part(spec, inside, fragment, outputs, wrong, left)
+        problems += [problem.moved(base) for problem in found]
+        if part:
+            local[name] = part
+            left -= lifecycle.pairs(part.tasks)
+    if definition is None:
+        return None, problems
+    unread = [definition.unread, *(_moved(part.unread, f"spec.dags.{name}") for name, part in local.items())]
+    whole = UnreadOfDAG(
+        *(frozenset().union(*sets) for sets in zip(*((one.paths, one.all) for one in unread), strict=True))
+    )
+    definition = replace(definition, local=local, unread=whole)
+    unread_names = frozenset(names.keys() - local.keys())
+    more = at_most(local_dags.problems(definition, unread_names), "spec.dags")
+    return definition, [*problems, *more]
+
+
+def _output_names(body: Any) -> tuple[str, ...] | None:
+    """The results of a local DAG as written; None if they can't be read."""
+    outputs = body.get("outputs", {}) if isinstance(body, dict) else None
+    return tuple(map(str, outputs)) if isinstance(outputs, dict) else None
+
+
+def _is_in(path: str, field: str) -> bool:
+    return path == f"spec.{field}" or path.startswith((f"spec.{field}.", f"spec.{field}["))
+
+
+def _moved(unread: UnreadOfDAG, base: str) -> UnreadOfDAG:
+    def at(paths: Iterable[str]) -> list[str]:
+        return [Problem(path, "").moved(base).path for path in paths]
+
+    return UnreadOfDAG(at(unread.paths), at(unread.all))
+
+
+def _part(
+    data: Any,
+    unknown: frozenset[str],
+    fragment: bool,
+    outputs: Mapping[str, tuple[str, ...] | None],
+    without: frozenset[str],
+    left: int,
+) -> tuple[Definition | None, list[Problem]]:
+    """The definition of a DAG without its local DAGs, or of a local one. `outputs` are those of the local DAGs that its tasks
+    can call, fields `without` which it is read are not known, and `left` is what other DAGs leave of the implicit
+    dependencies."""
     reading = _read_spec(data)
     spec, problems, unread = reading.spec, reading.problems, reading.unread
+    if without:
+        unread = UnreadOfDAG([*unread.paths, *(f"spec.{field}" for field in without)], unread.all)
     if spec is None:
         return None, problems
     if not spec.tasks:
@@ -134,7 +202,7 @@ def _defined(data: Any, unknown: frozenset[str], fragment: bool) -> tuple[Defini
         return None, problems if unread.touches("spec.tasks") or unread.holds("spec.template") else [*problems, missing]
     unknown |= unread.shapeless
     tasks = {name: merged(spec.defaults, task) for name, task in pacing.each(spec.tasks.items())}
-    if found := lifecycle.too_many(tasks):
+    if found := lifecycle.too_many(tasks, left):
         return None, [*problems, found]
     kinds = (
         validate.names(spec),
@@ -150,7 +218,10 @@ def _defined(data: Any, unknown: frozenset[str], fragment: bool) -> tuple[Defini
     order, cycles = _ordered(lifecycle.dependencies(tasks))
     unordered = unread.unordered.union(*(cycle.tasks for cycle in cycles))
     unordered |= reach(unordered, order.downstream)
-    definition = Definition(spec, tasks, order, unknown, fragment, unread, unordered)
+    called = {
+        name: known for name, task in tasks.items() if task.dag and (known := outputs.get(task.dag.local)) is not None
+    }
+    definition = Definition(spec, tasks, order, unknown, fragment, unread, unordered, called)
     more += [*map(_cycle_problem, cycles), *at_most(validate.expressions(definition), "spec.tasks")]
     return definition, [*knock_on.without_refused_names(problems, tasks), *unread.without_followers(more)]
 

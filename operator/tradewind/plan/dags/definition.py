@@ -11,8 +11,7 @@ from tradewind.model.task import Task
 from tradewind.model.value import Param
 from tradewind.plan import pacing
 from tradewind.plan.dags import expression_sites, task_outputs
-from tradewind.plan.dags.graph import Graph
-from tradewind.plan.dags.links import Links, links
+from tradewind.plan.dags.graph import Graph, Links, links
 from tradewind.plan.documents.knock_on import KEPT, UnreadOfDAG
 from tradewind.plan.expressions.interpolation import expressions, secret
 from tradewind.plan.expressions.scope import ATTEMPT, Names, Scope, TaskNames
@@ -68,6 +67,20 @@ class Definition:
     """Tasks whose dependencies could not be read, and those after them: any task may be upstream."""
     called: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Outputs of the DAGs that tasks call, as far as these DAGs are known."""
+    local: "Mapping[str, Definition]" = field(default_factory=dict)
+    """The DAGs in `spec.dags`, by name. These themselves have none."""
+
+    @property
+    def parts(self) -> "Iterator[tuple[str, Definition]]":
+        """The DAG and its local DAGs, each with the path of its fields."""
+        yield "spec", self
+        yield from ((f"spec.dags.{name}", part) for name, part in self.local.items())
+
+    @property
+    def all_tasks(self) -> Iterator[tuple[str, Task]]:
+        """The tasks of the DAG and of its local DAGs, each with the path of its fields."""
+        for base, part in self.parts:
+            yield from ((f"{base}.tasks.{name}", task) for name, task in part.tasks.items())
 
     @cached_property
     def terms(self) -> dict[str, Terms]:

@@ -14,11 +14,20 @@ PAIRS = 1_000_000
 latter."""
 
 
-def too_many(tasks: Mapping[str, Task]) -> Problem | None:
-    """A problem if there are too many teardowns, exit tasks and handlers, which depend on very many others."""
-    found = sum(bool(task.teardown or task.on_exit or task.handles) for task in tasks.values())
-    if found * len(tasks) <= PAIRS:
+def pairs(tasks: Mapping[str, Task]) -> int:
+    """How many dependencies the teardowns, exit tasks and handlers may have."""
+    return len(tasks) * sum(bool(task.teardown or task.on_exit or task.handles) for task in tasks.values())
+
+
+def too_many(tasks: Mapping[str, Task], left: int = PAIRS) -> Problem | None:
+    """A problem if there are too many teardowns, exit tasks and handlers, which depend on very many others. `left` is what
+    other DAGs of the same manifest leave of PAIRS."""
+    if pairs(tasks) <= left:
         return None
+    found = pairs(tasks) // len(tasks)
+    if left < PAIRS:
+        most = f"together with the other DAGs of this manifest, {found} teardowns, exit tasks and handlers are too many"
+        return Problem("spec.tasks", most, "let one of them do the work of several, or make a DAG of its own")
     most = f"a DAG of {len(tasks)} tasks may have {PAIRS // len(tasks)} teardowns, exit tasks and handlers, and this one has {found}"
     return Problem("spec.tasks", most, "let one of them do the work of several")
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tradewind.plan.dags.definition import Definition
+from tradewind.plan.documents.parts import bodies, tasks
 
 ANY = ""
 """Stands for the account if an expression, or a template's input, decides."""
@@ -15,8 +16,8 @@ _Found = Iterator[tuple[str, str]]
 def of_dag(definition: Definition) -> dict[str, str]:
     """Service account -> the first field of the DAG that uses it."""
     found: dict[str, str] = {}
-    for name, task in definition.tasks.items():
-        for path, account in _of_task(f"spec.tasks.{name}", task.service_account_name, task.pod_template):
+    for base, task in definition.all_tasks:
+        for path, account in _of_task(base, task.service_account_name, task.pod_template):
             found.setdefault(account, path)
     return found
 
@@ -35,9 +36,8 @@ def of_template(spec: Any) -> dict[str, str]:
 def _tasks(spec: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "spec.task", spec.get("task")
     if isinstance(dag := spec.get("dag"), Mapping):
-        yield "spec.dag.defaults", dag.get("defaults")
-        if isinstance(tasks := dag.get("tasks"), Mapping):
-            yield from ((f"spec.dag.tasks.{name}", task) for name, task in tasks.items())
+        yield from ((f"{path}.defaults", body.get("defaults")) for path, body in bodies(dag, "spec.dag"))
+        yield from tasks(dag, "spec.dag")
 
 
 def _of_task(path: str, named: Any, template: Any) -> _Found:

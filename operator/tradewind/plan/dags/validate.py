@@ -145,6 +145,10 @@ def contents(tasks: Mapping[str, Task], unknown: Container[str] = ()) -> Iterato
         if task.image and task.podless and len(ways) == 1:
             yield Problem(f"{path}.image", f"{ways[0]} tasks need no image", "remove it")
         yield from _podless(path, task)
+        if task.dag and bool(task.dag.name) == bool(task.dag.local):
+            there = "write either name, of a DAG of the namespace, or local, of one in spec.dags"
+            found = Problem(f"{path}.dag", "needs one DAG", there)
+            yield found if task.dag.name else found.resting(f"{path}.dag.name", f"{path}.dag.local")
         if "compute" in task.model_fields_set and not task.compute:
             yield Problem(f"{path}.compute", "empty", 'write at least one output, such as {done: "true"}')
         elif not task.image and not task.podless and not _template_image(task):

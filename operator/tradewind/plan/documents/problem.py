@@ -1,5 +1,6 @@
 """Problems of a document, for its author."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -26,6 +27,14 @@ class Problem:
     def resting(self, *fields: str) -> "Problem":
         """The same, which follows from other fields too."""
         return replace(self, rests=fields)
+
+    def moved(self, base: str) -> "Problem":
+        """The same of a spec that is at `base` in its document."""
+
+        def at(path: str) -> str:
+            return base + path.removeprefix("spec") if re.match(r"spec\b", path) else path
+
+        return replace(self, path=at(self.path), rests=tuple(map(at, self.rests))) if base != "spec" else self
 
     def __str__(self) -> str:
         more = f" ({self.source})" if self.source else ""

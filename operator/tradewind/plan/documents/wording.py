@@ -40,6 +40,7 @@ EXAMPLES: Mapping[str, str] = {
     "script": "{shell: ...} or {python: ...}",
     "template": "{name: ...}",
     "dag": "{name: ...}",
+    "dags": "local DAGs by name: {NAME: {tasks: ...}}",
     "loop": '{until: "outputs.done", maxIterations: 10}',
     "forEach": "{items: [...]}",
     "wait": "{duration: 10m}",

@@ -30,7 +30,7 @@ MARKED = "marked by hand"
 
 @dataclass(frozen=True)
 class Approvals:
-    """The tasks of a DAG that ask for an approval: themselves, or in a run of one of the DAGs in `within`. Sets of
+    """The tasks of a DAG that ask for an approval: themselves, or in a run of one of the DAGs (`SubDAG.key`) in `within`. Sets of
     tasks are bits, at the tasks' positions in the order of the graph, where whole DAGs are compared."""
 
     definition: Definition
@@ -45,7 +45,7 @@ class Approvals:
 
         def asks(name: str) -> bool:
             dag = tasks[name].dag
-            asks = tasks[name].approval is not None or (dag is not None and dag.name in self.within)
+            asks = tasks[name].approval is not None or (dag is not None and dag.key in self.within)
             return asks and name not in self.unneeded
 
         return tuple(name for name in pacing.each(self.definition.graph.order) if asks(name))

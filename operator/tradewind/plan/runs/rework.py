@@ -137,7 +137,7 @@ def _passing(
 
 def _asks(planner: Planner, task: str) -> str:
     dag = planner.definition.tasks[task].dag
-    return f"runs DAG {dag.name}, which has approvals" if dag else "is an approval"
+    return f"runs {dag}, which has approvals" if dag else "is an approval"
 
 
 def _clear(planner: Planner, keys: Sequence[str], downstream: bool = True) -> dict[str, Change]:

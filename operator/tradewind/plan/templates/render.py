@@ -13,6 +13,7 @@ from tradewind.model.task import Task
 from tradewind.model.template import DAGTemplateSpec, TaskTemplateSpec, TemplateSpec, TemplateUse
 from tradewind.plan import pacing
 from tradewind.plan.documents import budget
+from tradewind.plan.documents.parts import bodies, replaced, tasks
 from tradewind.plan.documents.place import Place
 from tradewind.plan.documents.problem import Invalid, Problem
 from tradewind.plan.documents.read import read
@@ -86,7 +87,7 @@ class Rendering:
     missing: Mapping[Ref, Place] = field(default_factory=dict)
     """Missing templates, and where each is first used."""
     unknown: frozenset[str] = frozenset()
-    """Tasks of which little is known, since their template is missing."""
+    """Tasks of which little is known, since their template is missing; DAG/TASK in local DAGs."""
     origins: Mapping[str, Place] = field(default_factory=dict)
     sampled: frozenset[Place] = frozenset()
     """Places whose values are samples."""
@@ -116,14 +117,7 @@ def _place(origins: Mapping[str, Place], path: str) -> Place:
 
 def uses_templates(spec: Any) -> bool:
     """Whether a DAG's spec uses templates."""
-    return isinstance(spec, dict) and ("template" in spec or any("template" in task for _, task in _tasks(spec)))
-
-
-def _tasks(spec: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    tasks = spec.get("tasks") if isinstance(spec, dict) else None
-    for name, task in tasks.items() if isinstance(tasks, dict) else ():
-        if isinstance(task, dict):
-            yield str(name), task
+    return isinstance(spec, dict) and ("template" in spec or any("template" in task for _, task in tasks(spec)))
 
 
 def render(spec: Any, find: Find = nowhere) -> Rendering:
@@ -189,9 +183,7 @@ class Renderer:
         if result is None:
             result = {**kept, "tasks": {"unknown": STUB}}
             self._unknown.add("unknown")
-        if isinstance(result.get("tasks"), dict):
-            result = {**result, "tasks": {**result["tasks"], **dict(self._rendered_tasks(result, chain))}}
-        return self._rendering(result)
+        return self._rendering(replaced(result, dict(self._rendered_tasks(result, chain))))
 
     def _rendering(self, spec: Any) -> Rendering:
         return Rendering(
@@ -206,24 +198,23 @@ class Renderer:
 
     def _rendered_tasks(self, spec: Any, chain: tuple[Ref, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
         left = float(SIZE_LIMIT)
-        for name, task in pacing.each(_tasks(spec)):
+        for base, task in pacing.each(tasks(spec)):
             if "template" in task:
-                base = f"spec.tasks.{name}"
-                found = self._task(name, task, base, _place(self._origins, base), chain)
+                found = self._task(task, base, _place(self._origins, base), chain)
                 left -= size_of(found, left)
                 if left < 0:  # ten thousand tasks can use a template of a megabyte
                     self._problems.append(too_large())
                     self._whole = False
                     return
-                yield name, found
+                yield base, found
 
-    def _task(self, name: str, task: dict[str, Any], base: str, place: Place, chain: tuple[Ref, ...]) -> dict[str, Any]:
+    def _task(self, task: dict[str, Any], base: str, place: Place, chain: tuple[Ref, ...]) -> dict[str, Any]:
         """A task whose source is `place` and that will be at `base`."""
         found = self._resolved(TASK, task, base, place, chain)
         self._settle()
         if found is not None:
             return found
-        self._unknown.add(name)
+        self._unknown.add(_unknown_name(base))
         own = {field: value for field, value in task.items() if field != "template"}
         return overlaid(STUB, own)
 
@@ -295,10 +286,10 @@ class Renderer:
         self._sampled |= substitution.sampled
         text = with_references(text)
         if sort is DAG:
-            if isinstance(text.get("defaults"), dict):
-                text = {**text, "defaults": with_references(text["defaults"])}
-            if isinstance(text.get("tasks"), dict):
-                text = {**text, "tasks": {name: with_references(task) for name, task in text["tasks"].items()}}
+            for path, part in [*bodies(text)]:
+                if isinstance(part.get("defaults"), dict):
+                    text = replaced(text, {f"{path}.defaults": with_references(part["defaults"])})
+            text = replaced(text, {path: with_references(task) for path, task in tasks(text)})
         return self._resolved(sort, text, base, substitution.place, chain)
 
     def _remember(self, said: Mapping[str, Any], base: str, place: Place) -> None:
@@ -313,6 +304,12 @@ class Renderer:
                 for inner in [known for known in self._told if known.startswith((f"{path}.", f"{path}["))]:
                     del self._told[inner]
                 self._told[path] = place.at(field_)
+
+
+def _unknown_name(path: str) -> str:
+    """The task at a path: its name, after that of its local DAG and a slash if it is in one."""
+    dag, _, task = path.removeprefix("spec.dags.").removeprefix("spec.").rpartition("tasks.")
+    return f"{dag.removesuffix('.')}/{task}" if dag else task
 
 
 def _bad_link(ref: Ref, chain: tuple[Ref, ...], place: Place) -> Problem | None:

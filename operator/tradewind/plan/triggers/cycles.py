@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from tradewind.plan.documents.parts import tasks
+
 DAG = tuple[str, str]
 """Namespace and name."""
 Trigger = tuple[str, str]
@@ -101,20 +103,15 @@ def _shown(name: tuple[str, str]) -> str:
 def assets_of(spec: object) -> frozenset[str]:
     """The assets that a DAG's spec, as written, declares for the run and for its tasks."""
     found = list(_named(spec, "produces"))
-    for task in _tasks(spec):
+    for _, task in tasks(spec):
         found += _named(task, "produces")
     return frozenset(found)
 
 
 def called_by(spec: object) -> frozenset[str]:
     """The DAGs that are its tasks."""
-    bodies = (task.get("dag") for task in _tasks(spec))
+    bodies = (task.get("dag") for _, task in tasks(spec))
     return frozenset(str(body["name"]) for body in bodies if isinstance(body, dict) and "name" in body)
-
-
-def _tasks(spec: object) -> Iterable[dict[str, object]]:
-    tasks = spec.get("tasks") if isinstance(spec, dict) else None
-    return [task for task in tasks.values() if isinstance(task, dict)] if isinstance(tasks, dict) else []
 
 
 def _named(body: object, field: str) -> Iterable[str]:
