@@ -89,7 +89,8 @@ async def _run_all(world: World) -> dict[str, Found]:
                 states = {row.task: str(row.state) for row in rows}
                 tries = {row.task: len(row.attempts) for row in rows}
                 labels = found["metadata"]["labels"]
-                return {**status, "labels": labels, "states": states, "attempts": tries, "order": order}
+                late = next((item["message"] for item in status["conditions"] if item["type"] == "DeadlineMissed"), "")
+                return {**status, "labels": labels, "late": late, "states": states, "attempts": tries, "order": order}
 
         return dict(zip(NAMES, await asyncio.gather(*map(one, NAMES)), strict=True))
 

@@ -59,6 +59,9 @@ class DAGSpec(Model):
     timeout: Limit | None = None
     """Time limit for a run, from its start. When it expires, the run fails and its pods are stopped. No limit when
     absent."""
+    deadline: Limit | None = None
+    """Time within which a run should have ended, from its creation. When it expires, the run's condition DeadlineMissed and an
+    Event say so, and the run continues. No deadline when absent."""
     parallelism: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """Maximum number of pods and sub-DAG runs of one run that are active at once. No limit when absent. Sub-DAG runs
     have limits of their own."""

@@ -250,7 +250,8 @@ class DAGRunStatus(Model):
     waiting: Annotated[list[Waiting], Field(max_length=20)] = []
     """Tasks that wait for something other than their dependencies, with reasons."""
     conditions: Conditions = []
-    """Started, Progressing, Succeeded. AssetsProduced: false if an update of an asset could not be computed. Ready:
+    """Started, Progressing, Succeeded. DeadlineMissed: true once the run or a task took longer than its deadline.
+    AssetsProduced: false if an update of an asset could not be computed. Ready:
     true if the run has succeeded; Reconciling is true until it ends, and Stalled if it failed or was cancelled."""
 
 

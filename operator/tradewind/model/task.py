@@ -201,6 +201,9 @@ class Task(PodSettings):
     """Makes this task a handler: it runs once for each end of the named tasks, as soon as they end. Its expressions can use
     `item`, with the fields task, state, reason, exitCode, message and attempts, but no other tasks. It doesn't change how the
     run ends."""
+    deadline: Limit | None = None
+    """Time within which the task should have ended, from the start of the run. When it expires, the run's condition
+    DeadlineMissed and an Event say so, and the task continues. No deadline when absent."""
     for_each: ForEach | None = None
     """Runs the task once for each item of a list."""
     loop: Loop | None = None

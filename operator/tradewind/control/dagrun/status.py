@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from tradewind.control.dagrun import deadlines
 from tradewind.control.dagrun.attempt_log import append
 from tradewind.control.dagrun.run import Run
 from tradewind.control.dagrun.state import RunState
@@ -74,7 +75,11 @@ def broken_off(run: Run, phase: str, reason: str, message: str, now: float) -> S
     """The status of a run that ends without its planner. The fields about its tasks stay unchanged."""
     started = started_at(run, now)
     lasted = between(started, duration.stamp(now))
-    kept = [item for item in run.status.get("conditions") or [] if item.get("type") in ("Started", "Edited")]
+    kept = [
+        item
+        for item in run.status.get("conditions") or []
+        if item.get("type") in ("Started", "Edited", deadlines.MISSED)
+    ]
     return {
         **called_by(run),
         "observedGeneration": run.generation,
@@ -165,6 +170,9 @@ def current(
         lasted = between(before.get("startedAt") or duration.stamp(now), duration.stamp(now))
         status |= {"finishedAt": duration.stamp(now), "duration": duration.text(lasted), "waiting": []}
         found.append(condition("Succeeded", plan.phase == "Succeeded", plan.phase, plan.message, run, now))
+    missed, _ = deadlines.passed(run, planner, now)
+    if missed:
+        found.append(condition(deadlines.MISSED, True, deadlines.MISSED, deadlines.words(missed), run, now))
     found += readiness(plan.phase, progressing["reason"], progressing["message"], run, now)
     status["conditions"] = found
     return status

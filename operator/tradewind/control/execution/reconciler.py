@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tradewind import metrics
+from tradewind.control.dagrun import deadlines
 from tradewind.control.dagrun.listener import RunListener
 from tradewind.control.dagrun.run import Run
 from tradewind.control.dagrun.state import RunState
@@ -77,7 +78,7 @@ class RunReconciler:
         egress: EgressPolicy = USUAL,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._client = client
+        self._client, self._clock = client, clock
         table = self.table = RunTable()
         self.queue, self.states = table.queue, table.states
         self._teller = RunReporter(events)
@@ -199,6 +200,9 @@ class RunReconciler:
         for at in (plan.wake_at, *started.retry_at):
             if at is not None:
                 self.queue.add_at(run.uid, at)
+        _, late_at = deadlines.passed(run, seen.planner, self._clock())
+        if late_at is not None and plan.phase == "Running":
+            self.queue.add_at(run.uid, seen.now + late_at - self._clock())
         moving, holds = plan.moving or started.made > 0, [*plan.holds, *started.holds]
         done = replace(plan, holds=holds, moving=moving, unsettled=unsettled)
         await self._writer.write(state, run, seen.planner, done)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tradewind import metrics
-from tradewind.control.dagrun import status
+from tradewind.control.dagrun import deadlines, status
 from tradewind.control.dagrun.run import Run
 from tradewind.control.pods.observation import Ended, unit_of
 from tradewind.control.shared.event_recorder import EventRecorder
@@ -76,6 +76,10 @@ class RunReporter:
             ):
                 key = f"{item['task']}/{item['reason']}"
                 self._event(run, "TaskWaiting", f"{item['task']}: {item['message']}", warning=True, key=key)
+
+    def report_late(self, run: Run, words: str) -> None:
+        """Deadlines of a run or its tasks are missed."""
+        self._event(run, deadlines.MISSED, words, warning=True, key=words)
 
     def report_edits(self, run: Run, edits: Sequence[Edit], problems: Sequence[Problem]) -> None:
         """Edits of the run were processed."""

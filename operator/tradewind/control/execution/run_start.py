@@ -7,9 +7,11 @@ from heapq import nsmallest
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
+from tradewind.control.dagrun import deadlines
 from tradewind.control.dagrun.lean import MANY_PARAMS
 from tradewind.control.dagrun.run import Caller, Run, read_run
 from tradewind.control.dagrun.state import RunState, picture
+from tradewind.control.dagrun.status import condition
 from tradewind.control.dags.bound_approvals import asking_bound
 from tradewind.control.dags.call_pins import Calls, Pins, pins_of, reached
 from tradewind.control.dags.revisions import Revision, Revisions, change_cause
@@ -105,6 +107,21 @@ class RunStarter:
 
     async def begin(self, state: RunState, peers: Callable[[], Iterable[RunState]]) -> Beginning:
         """Decides about a run. `peers` returns the runs of the same DAG. A run that may begin counts as active at once."""
+        return self._timed(state.run, await self._begin(state, peers))
+
+    def _timed(self, run: Run, step: Beginning) -> Beginning:
+        """The step, with the missed deadline of a run that has not ended, or a look when it expires."""
+        known = self._defined.get((run.namespace, run.dag))
+        due = deadlines.due(run, known.definition.spec) if known else None
+        if due is None or step.status["phase"] not in ("Queued", "Running"):
+            return step
+        if (left := due[2] - self._clock()) > 0:
+            return replace(step, retry_after=min(left, left if step.retry_after is None else step.retry_after))
+        words = deadlines.words([due])
+        missed = condition(deadlines.MISSED, True, deadlines.MISSED, words, run, self._clock())
+        return replace(step, status={**step.status, "conditions": [*step.status["conditions"], missed]})
+
+    async def _begin(self, state: RunState, peers: Callable[[], Iterable[RunState]]) -> Beginning:
         run, now = state.run, self._clock()
         if run.cancelled:
             words = f"{'deleted' if run.deleting else 'cancelled'} before it began"

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
+from tradewind.control.dagrun import deadlines
 from tradewind.control.dagrun import status as runstatus
 from tradewind.control.dagrun.attempt_log import Packed
 from tradewind.control.dagrun.run import Run, read_run
@@ -111,6 +112,8 @@ class RunStatusWriter:
         self._of(state).took = asyncio.get_running_loop().time() - began
         state.update(read_run(stored), self._pods.of(run.namespace, run.uid))
         now = state.run
+        if (words := deadlines.told(status)) and words != deadlines.told(run.status):
+            self._teller.report_late(now, words)
         if now.phase != run.phase or len(now.status.get("produced") or ()) > len(run.status.get("produced") or ()):
             self._changed(now, run.phase)
 

@@ -251,6 +251,11 @@ class Definition:
         return Scope(self.names, lambda _: False, started=False)
 
     @cached_property
+    def deadlines(self) -> dict[str, str]:
+        """The deadlines of tasks, as durations."""
+        return {name: task.deadline for name, task in pacing.each(self.tasks.items()) if task.deadline}
+
+    @cached_property
     def needs(self) -> dict[str, tuple[str, ...]]:
         """The tasks that a task's expressions name: it starts after they have ended, whatever its trigger rule. Tasks
         without such expressions are omitted."""

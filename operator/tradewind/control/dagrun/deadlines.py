@@ -1,0 +1,79 @@
+"""Deadlines of a run and its tasks: which are missed, and when the next may be. Nothing is stopped because of them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tradewind.control.dagrun.run import Run
+from tradewind.model import duration
+from tradewind.model.dag import DAGSpec
+from tradewind.plan import pacing
+from tradewind.plan.outcomes.state import FINAL
+from tradewind.plan.runs.planner import Planner
+
+MISSED = "DeadlineMissed"
+"""The condition that is present and True once a deadline is missed; and its reason."""
+NAMED = 10
+"""Tasks that the message names."""
+Due = tuple[str, str, float]
+"""What should have ended, within which time, and when (epoch seconds)."""
+
+
+def due(run: Run, spec: DAGSpec) -> Due | None:
+    """The deadline of a run: it counts from its creation, or from when it was reopened."""
+    if spec.deadline is None:
+        return None
+    return (
+        "the run",
+        spec.deadline,
+        _moment(run.status.get("reopenedAt"), run.created) + duration.seconds(spec.deadline),
+    )
+
+
+def passed(run: Run, planner: Planner, now: float) -> tuple[list[Due], float | None]:
+    """The deadlines that a run which has begun has missed, and when it may miss the next; None if there is none."""
+    missed, ahead = list[Due](), list[float]()
+    of_run = due(run, planner.definition.spec)
+    if of_run and now >= of_run[2]:
+        missed.append(of_run)
+    elif of_run:
+        ahead.append(of_run[2])
+    for item in _of_tasks(run, planner):
+        ended = _ended(planner, item[0])
+        if now >= item[2] if ended is None else ended > item[2]:
+            missed.append(item)
+        elif ended is None:
+            ahead.append(item[2])
+    return missed, min(ahead, default=None)
+
+
+def words(missed: list[Due]) -> str:
+    """What is late, for people. It doesn't change with time."""
+    named = ", ".join(f"{what} ({within})" for what, within, _ in missed[:NAMED])
+    more = f" and {len(missed) - NAMED} more" if len(missed) > NAMED else ""
+    return f"not over in time: {named}{more}; nothing is stopped because of it"
+
+
+def told(status: Mapping[str, Any]) -> str:
+    """The words in a status that says that deadlines are missed; empty if it does not."""
+    return next((str(item.get("message")) for item in status.get("conditions") or () if item.get("type") == MISSED), "")
+
+
+def _of_tasks(run: Run, planner: Planner) -> Iterator[Due]:
+    """The deadlines of tasks: they count from when the run began."""
+    began = _moment(run.began, run.created)
+    for name, within in pacing.each(planner.definition.deadlines.items()):
+        yield name, within, began + duration.seconds(within)
+
+
+def _ended(planner: Planner, task: str) -> float | None:
+    """When a task ended; None if it has not, and minus infinity if it never ran."""
+    if planner.ledger.states[task] not in FINAL:
+        return None
+    return max((unit.ended[-1].end for unit in planner.ledger.members(task) if unit.ended), default=float("-inf"))
+
+
+def _moment(text: Any, otherwise: float) -> float:
+    try:
+        return duration.instant(str(text or ""))
+    except ValueError:
+        return otherwise
