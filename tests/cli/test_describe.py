@@ -288,6 +288,15 @@ async def test_a_dag_is_shown_with_its_local_dags_and_who_asks_for_one_learns_wh
     assert b"part is a local DAG of whole, which only its tasks run: `tradewind run whole`" in told, told
 
 
+async def test_a_dag_is_shown_with_its_deadline_and_the_labels_of_its_runs(here: Scene) -> None:
+    spec = {"deadline": "2h", "runLabels": {"team": "sales", "on": "$[[ run.date ]]"}, "tasks": {"a": {"image": "x"}}}
+    await here.client.create(
+        DAGS, "default", {"apiVersion": API_VERSION, "kind": "DAG", "metadata": {"name": "etl"}, "spec": spec}
+    )
+    said = await here.tradewind("describe", "dag", "etl")
+    assert re.search(r"Deadline: +2h\n", said) and "team=sales, on=$[[ run.date ]]" in said, said
+
+
 async def test_a_run_of_a_local_dag_is_shown_and_not_run_again_alone(here: Scene) -> None:
     dags = {"part": {"tasks": {"load": {}, "sum": {"dependsOn": ["load"]}}}}
     await here.run("whole-1", {"go": {"dag": {"local": "part"}, "command": []}}, dags=dags)

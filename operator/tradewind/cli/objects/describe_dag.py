@@ -23,6 +23,7 @@ from tradewind.model.run import FINAL_PHASES
 
 BOUNDS = {
     "timeout": "Timeout",
+    "deadline": "Deadline",
     "parallelism": "Parallelism",
     "maxActiveRuns": "Max active runs",
     "concurrencyPolicy": "Concurrency",
@@ -79,6 +80,8 @@ def _facts(dag: Object) -> list[tuple[str, str]]:
         facts.append(("Keeps", f"{name} = {kept.get('value')} ({first})"))
     for name, source in of_kind(dict, spec.get("config")).items():
         facts.append(("Reads", f"ConfigMap {source.get('configMap')} as config.{name}"))
+    if labels := of_kind(dict, spec.get("runLabels")):
+        facts.append(("Run labels", ", ".join(f"{name}={value}" for name, value in labels.items())))
     facts += [(label, words) for field, (label, words) in SWITCHES.items() if spec.get(field)]
     return facts
 
