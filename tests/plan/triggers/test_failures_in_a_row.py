@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tradewind.model.history import History
+from tradewind.model.trigger import TriggerSpec
 from tradewind.plan.triggers.failures_in_a_row import EndedRun, check, in_a_row, words
+from tradewind.plan.triggers.trigger import check as check_trigger
 
 NOW = 1_000_000.0
 
@@ -80,6 +82,20 @@ def test_what_history_deletes_never_makes_more_failures_in_a_row(outcomes: str, 
 def test_a_history_that_can_not_tell_is_a_problem(limit: int | None, keep: dict[str, Any], problem: str) -> None:
     found = [str(item) for item in check(limit, "d", History.model_validate(keep))]
     assert (found == []) if not problem else found[0].startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("since", "words"),
+    [
+        ("2026-05-01", "has no time zone: add Z"),
+        ("2026-05-32T00:00:00Z", "May 2026 has 31 days"),
+        ("2026-05-01T00:00:00Z", ""),
+    ],
+)
+def test_a_time_since_which_failures_count_is_one(since: str, words: str) -> None:
+    spec = TriggerSpec.model_validate({"dag": "d", "schedule": {"cron": "@daily"}, "failuresSince": since})
+    found = [str(problem) for problem in check_trigger(spec, None)]
+    assert (found == []) if not words else found[0].startswith("spec.failuresSince: ") and words in found[0]
 
 
 def test_the_message_says_how_to_resume_and_is_short() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tradewind.model.duration import instant
 from tradewind.model.trigger import SOURCES, TriggerSpec
 from tradewind.model.value import Param
 from tradewind.plan import pacing
@@ -153,6 +154,11 @@ def _source(spec: TriggerSpec) -> Iterator[Problem]:
         yield from asset_update.check(spec.assets)
     if spec.object:
         yield from object_change.check(spec.object)
+    if spec.failures_since:
+        try:
+            instant(spec.failures_since)
+        except ValueError as error:
+            yield Problem("spec.failuresSince", str(error))
 
 
 def _expressions(spec: TriggerSpec, known: bool) -> Iterator[Problem]:
