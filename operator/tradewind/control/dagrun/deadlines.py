@@ -1,6 +1,6 @@
 """Deadlines of a run and its tasks: which are missed, and when the next may be. Nothing is stopped because of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from tradewind.control.dagrun.run import Run
@@ -30,19 +30,23 @@ def due(run: Run, spec: DAGSpec) -> Due | None:
 
 
 def passed(run: Run, planner: Planner, now: float) -> tuple[list[Due], float | None]:
-    """The deadlines that a run which has begun has missed, and when it may miss the next; None if there is none."""
+    """The deadlines that a run which has begun has missed, and when it may miss the next; None if there is none. Its own counts from its
+    creation, those of its tasks from when it began."""
     missed, ahead = list[Due](), list[float]()
     of_run = due(run, planner.definition.spec)
     if of_run and now >= of_run[2]:
         missed.append(of_run)
     elif of_run:
         ahead.append(of_run[2])
-    for item in _of_tasks(run, planner):
-        ended = _ended(planner, item[0])
-        if now >= item[2] if ended is None else ended > item[2]:
-            missed.append(item)
-        elif ended is None:
-            ahead.append(item[2])
+    began = _moment(run.began, run.created)
+    for after, name, within in pacing.each(planner.definition.deadlines):
+        at = began + after
+        if now < at:
+            ahead.append(at)
+            break  # Those that follow can't be missed yet.
+        ended = _ended(planner, name)
+        if ended is None or ended > at:
+            missed.append((name, within, at))
     return missed, min(ahead, default=None)
 
 
@@ -56,13 +60,6 @@ def words(missed: list[Due]) -> str:
 def told(status: Mapping[str, Any]) -> str:
     """The words in a status that says that deadlines are missed; empty if it does not."""
     return next((str(item.get("message")) for item in status.get("conditions") or () if item.get("type") == MISSED), "")
-
-
-def _of_tasks(run: Run, planner: Planner) -> Iterator[Due]:
-    """The deadlines of tasks: they count from when the run began."""
-    began = _moment(run.began, run.created)
-    for name, within in pacing.each(planner.definition.deadlines.items()):
-        yield name, within, began + duration.seconds(within)
 
 
 def _ended(planner: Planner, task: str) -> float | None:

@@ -251,9 +251,10 @@ class Definition:
         return Scope(self.names, lambda _: False, started=False)
 
     @cached_property
-    def deadlines(self) -> dict[str, str]:
-        """The deadlines of tasks, as durations."""
-        return {name: task.deadline for name, task in pacing.each(self.tasks.items()) if task.deadline}
+    def deadlines(self) -> list[tuple[float, str, str]]:
+        """The deadlines of tasks, the earliest first: seconds, task, and the duration as written."""
+        tasks = pacing.each(self.tasks.items())
+        return sorted((seconds(task.deadline), name, task.deadline) for name, task in tasks if task.deadline)
 
     @cached_property
     def needs(self) -> dict[str, tuple[str, ...]]:
