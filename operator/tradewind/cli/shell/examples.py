@@ -27,6 +27,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "resume": ("tradewind resume etl-x7k2p", "tradewind resume dag/etl"),
     "retry": ("tradewind retry etl-x7k2p --dry-run",),
     "clear": ("tradewind clear etl-x7k2p load --dry-run", "tradewind clear etl-x7k2p 'load[3]' --only"),
+    "note": ("tradewind note etl-x7k2p 'the source was late'",),
     "mark": ("tradewind mark etl-x7k2p succeeded load --output rows=5", "tradewind mark etl-x7k2p skipped report"),
     "rerun": ("tradewind rerun etl-x7k2p",),
     "rollback": ("tradewind rollback etl", "tradewind rollback etl --to 3"),
