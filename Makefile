@@ -9,7 +9,7 @@ WITH_CLUSTER = PYTHONPATH=tests TRADEWIND_E2E_SINCE=$$(date -u +%Y-%m-%dT%H:%M:%
 PURE := tests/plan tests/model tests/findings/test_lint.py tests/findings/test_mistakes.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit unit-pure unit-rest e2e e2e-disruptive e2e-beside-each-other e2e-judged nightly chaos hostile fuzz lint fix crds docs docs-site requirements sbom licences changelog audit bench soak snapshots clean
+.PHONY: help setup demo test unit unit-pure unit-rest e2e e2e-disruptive e2e-beside-each-other e2e-disruptive-beside-unit-pure e2e-judged nightly chaos hostile fuzz lint fix crds docs docs-site requirements sbom licences changelog audit bench soak snapshots clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -41,7 +41,7 @@ unit: $(VENV)/.stamp ## Tests that need no cluster: those of plan/ and model/ wi
 
 unit-pure: $(VENV)/.stamp
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -m "not e2e" $(PURE)
+	$(PRIORITY) $(BIN)/coverage run -m pytest -m "not e2e" $(PURE)
 	$(BIN)/coverage report
 
 unit-rest: $(VENV)/.stamp
@@ -60,8 +60,11 @@ e2e-judged:
 	$(BIN)/pytest -m "e2e and judges" tests
 
 test: $(VENV)/.stamp ## All tests; those on a real cluster are skipped, with the reason, where none can be had
-	@$(MAKE) --no-print-directory -j 3 unit-pure unit-rest cluster-build
-	@$(MAKE) --no-print-directory e2e
+	@$(MAKE) --no-print-directory -j 2 unit-rest cluster-build
+	@$(WITH_CLUSTER) $(MAKE) --no-print-directory e2e-beside-each-other e2e-disruptive-beside-unit-pure e2e-judged
+
+e2e-disruptive-beside-unit-pure: # These mostly wait for restarts, and leave the processors to tests that need no cluster.
+	@$(MAKE) --no-print-directory -j 2 e2e-disruptive unit-pure PRIORITY="nice -n 19"
 
 nightly: $(VENV)/.stamp ## All tests in their long form, the long campaigns of faults and of hostile tenants: some hours
 	TRADEWIND_NIGHTLY=1 $(MAKE) --no-print-directory test
