@@ -9,14 +9,15 @@ from tradewind.control.dagrun.run import read_run
 from tradewind.kube.client import Object
 from tradewind.kube.labels import RUN
 from tradewind.model.run import FINAL_PHASES
-from tradewind.plan.outcomes.attempt import FAILURES, Attempt
+from tradewind.plan.outcomes.attempt import FAILURES, SKIPPED_ITSELF, Attempt
 
 from .bounds import broken_bounds
 from .expectation import expected
 from .history import PODS, RUNS, Execution, History
 from .makers import broken_makers, made_anew, replaced, without
-from .scenario import TELL, Scenario, item_of
+from .scenario import NOTHING_TO_DO, TELL, Scenario, item_of
 
+RAN = ("Succeeded", "Failed", "Quit")
 HEEDED = 60.0
 """Seconds in which a cancelled run ends if nothing goes wrong: a container gets time to stop."""
 SUSPENDED = 5.0
@@ -90,7 +91,7 @@ def _never_doubled(history: History, executions: Executions) -> Iterator[str]:
 
 def _only_what_should(scenario: Scenario, executions: Executions) -> Iterator[str]:
     states, _ = expected(scenario)
-    ran = [name for name, state in states.items() if state in ("Succeeded", "Failed")]
+    ran = [name for name, state in states.items() if state in RAN]
     wanted = {key for name in ran if not scenario.tasks[name].silent for key in scenario.keys(name)}
     for key in executions.keys() - wanted:
         if not (scenario.told and key.startswith(f"{TELL}[")):
@@ -152,11 +153,11 @@ def _ready(scenario: Scenario, executions: Executions, states: Mapping[str, str]
 def _ended(scenario: Scenario, executions: Executions, states: Mapping[str, str], name: str, by: float) -> bool:
     """Whether a task had ended. One that did not run counts as ended at any time."""
     task, state = scenario.tasks[name], states[name]
-    if state not in ("Succeeded", "Failed"):
+    if state not in RAN:
         return True
     if task.silent:
         return _ready(scenario, executions, states, name, by)
-    code, times = (0, 1) if state == "Succeeded" else (1, task.most + 1)
+    code, times = (1, task.most + 1) if state == "Failed" else (task.code(task.fails + 1), 1)
 
     def enough(key: str) -> bool:
         done = [item for item in executions.get(key, []) if item.code == code and (item.ended or by + 1) <= by]
@@ -183,14 +184,14 @@ def _ended_right(scenario: Scenario, history: History, executions: Executions, b
         yield from _all_told(scenario, executions, states)
     for task, state in states.items():
         plan = scenario.tasks[task]
-        if plan.silent or state not in ("Succeeded", "Failed"):
+        if plan.silent or state not in RAN:
             continue
         for key in scenario.keys(task):
             items = executions.get(key, [])
-            done = _times([item for item in items if item.code == 0])
+            done = _times([item for item in items if item.code in (0, NOTHING_TO_DO)])
             failed = _times([item for item in items if item.code == 1])
             mine = exempt or any(history.touched[item.pod] for item in items)
-            good, bad = (1, plan.fails) if state == "Succeeded" else (0, plan.most + 1)
+            good, bad = (0, plan.most + 1) if state == "Failed" else (1, plan.fails)
             if done < good or failed < bad:
                 yield f"{key} is said to be {state}, but {done} of its executions succeeded and {failed} failed"
             elif (done > good or failed > bad) and not mine:
@@ -238,6 +239,8 @@ def _told_the_truth(scenario: Scenario, history: History, run: str) -> Iterator[
             said.add(claim)
             ran = [item for item in executions if (item.key, item.attempt) == (attempt.task, attempt.number)]
             ended = [item for item in ran if item.ended is not None and item.ended <= write.at]
+            if attempt.reason == SKIPPED_ITSELF and not any(item.code == NOTHING_TO_DO for item in ended):
+                yield f"{attempt.task} #{attempt.number} is said to have skipped itself, and no container of it had"
             if attempt.succeeded and not any(item.code == 0 for item in ended):
                 yield f"{attempt.task} #{attempt.number} is said to have succeeded, and no container of it had"
             if attempt.reason in FAILURES and not any(item.code == 1 for item in ended):

@@ -4,10 +4,11 @@ from .scenario import Scenario
 
 
 def expected(scenario: Scenario) -> tuple[dict[str, str], str]:
-    """How each task, and the run, must end: by docs/trigger-rules.md, whatever goes wrong."""
+    """How each task, and the run, must end: by docs/trigger-rules.md, whatever goes wrong. A task that skips itself is
+    Quit, one that does not run Skipped."""
     states: dict[str, str] = {}
     for name, task in scenario.tasks.items():
-        above = {states[other] for other in task.above}
+        above = {states[other].replace("Quit", "Skipped") for other in task.above}
         verdict = _verdict(task.rule, above) if task.above else "run"
         if verdict == "run":
             verdict = "Skipped" if task.skipped else task.state

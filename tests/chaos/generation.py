@@ -41,7 +41,21 @@ def generate(seed: int, kinds: list[str]) -> Scenario:
     )
     runs, retention = chance.choice([1, 1, 2]), chance.choice(["Always", "OnFailure", "Never"])
     found = _changed(_varied(Scenario(seed, tasks, runs, retention, troubles), chance), chance)
-    return replace(found, told=chance.random() < 0.25, local=chance.random() < 0.5)
+    return _quitting(replace(found, told=chance.random() < 0.25, local=chance.random() < 0.5), chance)
+
+
+def _quitting(plain: Scenario, chance: Random) -> Scenario:
+    """The scenario with tasks that skip themselves, in some cases."""
+    if chance.random() < 0.75:
+        return plain
+    quits = {name: chance.random() < 0.4 for name in plain.tasks}
+    return replace(
+        plain,
+        tasks={
+            name: replace(task, quits=quits[name]) if task.does == "pod" and not task.items else task
+            for name, task in plain.tasks.items()
+        },
+    )
 
 
 def _varied(plain: Scenario, chance: Random) -> Scenario:

@@ -42,19 +42,19 @@ class _Running:
 
 
 class Nodes:
-    """Runs every pod on a node until it ends. `fails(key)` is how many of a task's executions end with exit code 1
-    before one succeeds."""
+    """Runs every pod on a node until it ends. `code(key, number)` is the exit code of a task's execution with this
+    number, of those that end by themselves."""
 
     def __init__(
         self,
         operations: Operations,
         history: History,
-        fails: Callable[[str], int],
+        code: Callable[[str, int], int],
         slow: Callable[[str], float],
         seed: int,
         count: int = 3,
     ) -> None:
-        self._do, self._history, self._fails, self._slow, self._seed = operations, history, fails, slow, seed
+        self._do, self._history, self._code, self._slow, self._seed = operations, history, code, slow, seed
         self.nodes = [Node(f"node-{at}") for at in range(count)]
         self._pods: dict[str, asyncio.Task[None]] = {}
         self._running: dict[str, _Running] = {}
@@ -163,7 +163,7 @@ class Nodes:
             whose = self._history.whose(execution)
             who = (whose.run, whose.run_uid, whose.key)
             self._ends[who] += 1
-            execution.code = 1 if self._ends[who] <= self._fails(execution.key) else 0
+            execution.code = self._code(execution.key, self._ends[who])
         execution.ended = loop.time()
         del self._running[execution.uid]
         await node.up.wait()

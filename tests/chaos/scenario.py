@@ -16,6 +16,8 @@ EVERY = 20
 DAY = 86_400
 ITEM = "ITEM"
 """The variable that tells a pod its item."""
+NOTHING_TO_DO = 99
+"""The exit code of a task that skips itself."""
 TELL = "tell"
 """The handler, if there is one."""
 NEXT_DOOR = "next-door"
@@ -48,6 +50,8 @@ class Task:
     """Slots of the pool."""
     calls: int = 0
     """Retries of a sub-DAG, in addition to those of the task in it."""
+    quits: bool = False
+    """Whether an execution that does not fail says that there is nothing to do: it exits as skipOn names."""
     keyed: bool = False
     """Whether the items are the keys of a map, whose order differs in the engine each time."""
 
@@ -63,8 +67,14 @@ class Task:
 
     @property
     def state(self) -> str:
-        """How it ends when it runs."""
-        return "Succeeded" if self.does == "wait" or self.fails <= self.most else "Failed"
+        """How it ends when it runs; Quit if it skips itself."""
+        if self.does == "wait" or self.fails <= self.most:
+            return "Quit" if self.quits else "Succeeded"
+        return "Failed"
+
+    def code(self, number: int) -> int:
+        """The exit code of the execution with this number, from 1, of those that end by themselves."""
+        return 1 if number <= self.fails else NOTHING_TO_DO if self.quits else 0
 
 
 TELLER = Task(seconds=0.5)
@@ -210,6 +220,8 @@ class Scenario:
                 body["triggerRule"] = task.rule
             if task.skipped:
                 body["when"] = "false"
+            if task.quits:
+                body["skipOn"] = f"exitCode == {NOTHING_TO_DO}"
             if task.items:
                 body["forEach"] = _items(task)
             tasks[name] = body

@@ -66,6 +66,15 @@ def test_the_checker_sees_what_a_history_of_lies_says() -> None:
     assert violations(scenario, History(), left) != []
 
 
+def test_the_checker_sees_a_task_that_ran_although_the_one_before_it_skipped_itself() -> None:
+    tasks = {"t0": Task(quits=True, fails=1, limit=1), "t1": Task(("t0",))}
+    scenario = Scenario(3, tasks, runs=1, retention="Always", troubles=())
+    history, left = simulate(scenario)
+    assert violations(scenario, history, left) == [] and [item.code for item in history.executions] == [1, 99]
+    history.executions.append(replace(history.executions[-1], key="t1", code=0))
+    assert "r0: t1 ran, which was not to run" in violations(scenario, history, left)
+
+
 def test_the_checker_sees_handlers_that_did_not_run_or_ran_for_nothing() -> None:
     scenario = Scenario(3, {"t0": Task(fails=1), "t1": Task()}, runs=1, retention="Always", troubles=(), told=True)
     history, left = simulate(scenario)

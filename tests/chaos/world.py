@@ -57,7 +57,7 @@ class Simulation:
         self.nodes = Nodes(
             self.server.operations,
             self.history,
-            lambda key: scenario.work(key).fails,
+            lambda key, number: scenario.work(key).code(number),
             lambda key: scenario.work(key).seconds,
             scenario.seed,
         )
