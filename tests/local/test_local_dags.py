@@ -236,6 +236,24 @@ async def test_a_forged_run_of_a_local_dag_begins_no_sooner_than_its_caller_call
     assert number == 1 or (await ended(here, name))["phase"] == "Cancelled"
 
 
+async def test_a_forged_run_of_a_local_dag_does_not_begin_while_its_caller_is_suspended(here: Session) -> None:
+    await apply(here, "gated", GATED, dags={"deploy": {"tasks": {"x": DONE}}})
+    await start(here, "g", "gated")
+    await reached(here, "g", "Running")
+    await here.client.patch(RUNS, "default", "g", {"spec": {"desiredState": "Suspended"}})
+    await approve(here, "g-hold-1")
+
+    async def ready() -> bool:
+        waiting = (await status(here, "g")).get("waiting") or []
+        return any(item["reason"] == "Suspended" for item in waiting)
+
+    await eventually(ready)
+    await here.client.create(RUNS, "default", forged(await run(here, "g"), "gated.deploy"))
+    assert (await reached(here, "g-sub-1", "Queued"))["message"] == "begins when a task of run g calls it"
+    await here.client.patch(RUNS, "default", "g", {"spec": {"desiredState": "Running"}})
+    assert (await ended(here, "g"))["phase"] == "Succeeded"
+
+
 async def test_a_forged_run_of_another_local_dag_is_refused(here: Session) -> None:
     dags = {"deploy": {"tasks": {"x": DONE}}, "secret": {"tasks": {"x": DONE}}}
     await apply(here, "gated", {**GATED, "other": {"dependsOn": ["sub"], **call("secret")}}, dags=dags)

@@ -64,6 +64,15 @@ def test_runs_are_counted_from_zero_when_they_end_and_once() -> None:
     assert value("run_duration_seconds_sum") == 30 and value("run_duration_seconds_count") == 1
 
 
+def test_runs_of_local_dags_count_for_no_dag() -> None:
+    told = DAGMetrics()
+    told.dag_seen(dag("d"), False)
+    told.run_seen(run("d", "Running"))
+    told.run_seen(run("d.part", "Running", uid="v"))
+    told.run_seen(run("d.part", "Failed", 2_000, uid="v"))
+    assert series() == {("ns", "d")} and value("runs_total", phase="Failed") == 0
+
+
 @pytest.mark.parametrize("runs_first", [True, False])
 def test_after_a_restart_the_last_ends_are_known_and_nothing_is_counted(runs_first: bool) -> None:
     told = DAGMetrics()

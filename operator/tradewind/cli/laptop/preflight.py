@@ -6,7 +6,7 @@ from typing import Any
 
 from tradewind.cli.manifests.document import Document, Refusal
 from tradewind.cli.manifests.documents import DocumentSet
-from tradewind.plan.documents.parts import tasks
+from tradewind.plan.documents.parts import bodies, tasks
 from tradewind.plan.documents.place import Place
 
 WAY = "add it to the manifest, or pass its file with another -f"
@@ -78,10 +78,11 @@ def _named(document: Document, shelf: DocumentSet, params: Params) -> Iterator[t
         yield at(f"spec.config.{name}.configMap"), "ConfigMap", str(source["configMap"]), ""
     for path, kind, reference in _references(spec, "spec"):
         yield at(path), kind, str(reference["name"]), str(reference.get("key") or "")
-    for name, declared in (spec.get("params") or {}).items():
-        value = params.get(name, declared.get("default"))
-        if declared.get("type") == "secret" and isinstance(value, dict):
-            yield at(f"spec.params.{name}"), "Secret", str(value["name"]), str(value["key"])
+    for path, part in bodies(spec):
+        for name, declared in (part.get("params") or {}).items():
+            value = (params if path == "spec" else {}).get(name, declared.get("default"))
+            if declared.get("type") == "secret" and isinstance(value, dict):
+                yield at(f"{path}.params.{name}"), "Secret", str(value["name"]), str(value["key"])
 
 
 def _references(data: Any, path: str) -> Iterator[tuple[str, str, Any]]:

@@ -110,7 +110,8 @@ async def current_pins(client: Client, namespace: str, definition: Definition, d
 
 
 class Calls:
-    """Pins the DAGs that runs call. `known(uid)` returns the state of a run that has begun, if it is in memory."""
+    """Pins the DAGs that runs call. `known(uid)` returns the state of a run that has begun, if it is in memory; `waited(run)` returns
+    whether an attempt of its caller waits for a run now."""
 
     def __init__(
         self,
@@ -118,8 +119,10 @@ class Calls:
         revisions: Revisions,
         templates: Templates,
         known: Callable[[str], RunState | None],
+        waited: Callable[[Run], bool] = lambda run: False,
     ) -> None:
         self._fresh, self._revisions, self._templates, self._known = fresh, revisions, templates, known
+        self._waited = waited
         self._pinnings: dict[str, _Pinning] = {}
 
     async def of_caller(self, run: Run) -> Pins:
@@ -136,8 +139,8 @@ class Calls:
         return pins_of(caller)
 
     def due(self, run: Run) -> bool | None:
-        """Whether the run of a local DAG is the attempt that its caller makes now: only its caller decides when it begins. None if it is
-        no attempt at all."""
+        """Whether a run of a local DAG is what an attempt of its caller waits for now: only the caller decides when it begins. None if it
+        can't be that of any attempt."""
         caller = run.caller
         if caller is None:
             return None
@@ -147,10 +150,7 @@ class Calls:
         start = _start(caller)
         if run.name not in both_names(state.run.facts, start) or not _calls(planner, start.task, run.dag):
             return None
-        unit = planner.ledger.units.get(caller.task)
-        if unit is None or caller.number != (unit.live.number if unit.live else unit.next):
-            return False
-        return planner.may_have_started(caller.task, caller.number) and _made_by(planner, run, caller)
+        return self._waited(run) and _made_by(planner, run, caller)
 
     async def _read(self, namespace: str, caller: Caller) -> Run | None:
         try:

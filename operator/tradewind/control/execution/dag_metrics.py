@@ -68,6 +68,8 @@ class DAGMetrics:
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created or deleted, or changed its phase."""
+        if run.local:
+            return  # Runs of the whole DAG count.
         key = (run.namespace, run.dag)
         if deleted:
             self._live.discard(run.uid)

@@ -93,7 +93,17 @@ class RunReconciler:
         self.podless = Podless(worker, self.sensors, table.wake, host, clock)
         reader = CoalescingReader(client)
         self.start_values = StartValues(client, reader, RunTicks(client, reader, clock).of)
-        beginner = RunStarter(client, reader, revisions, templates, backfilled, clock, self.start_values, table.begun)
+        beginner = RunStarter(
+            client,
+            reader,
+            revisions,
+            templates,
+            backfilled,
+            clock,
+            self.start_values,
+            table.begun,
+            self.subdags.waits_for,
+        )
         self.feed = RunFeed(
             client,
             table,

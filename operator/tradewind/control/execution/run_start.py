@@ -92,13 +92,14 @@ class RunStarter:
         clock: Callable[[], float],
         values: StartValues,
         known: Callable[[str], RunState | None] = lambda uid: None,
+        waited: Callable[[Run], bool] = lambda run: False,
     ) -> None:
         """`backfilled` returns whether a backfill made a run; labels don't prove it, as the creator of a run sets them. `known` returns the
-        state of a run by its uid, if it is in memory."""
+        state of a run by its uid, if it is in memory. `waited` returns whether an attempt of its caller waits for a run now."""
         self._client, self._fresh, self._backfilled, self._clock = client, reader, backfilled, clock
         self._revisions, self._templates = revisions, templates
         self._values = values
-        self._calls = Calls(self._fresh, revisions, templates, known)
+        self._calls = Calls(self._fresh, revisions, templates, known, waited)
         self._defined: dict[tuple[str, str], Defined] = {}
         self._admitted: WeakSet[RunState] = WeakSet()
         """Runs that are about to begin and count as active."""

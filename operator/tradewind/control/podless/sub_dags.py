@@ -135,6 +135,12 @@ class SubDAGs:
         finally:
             del self._waiting[place]
 
+    def waits_for(self, run: Run) -> bool:
+        """Whether an attempt waits for a run that claims to be its own, or has yet to find or make it."""
+        caller = run.caller
+        waiting = self._waiting.get((caller.uid, caller.task, caller.number)) if caller else None
+        return waiting is not None and (waiting.run is None or waiting.run.uid == run.uid)
+
     async def _wait_for_end(self, waiting: _Waiting, caller: RunFacts, call: Call, say: Say) -> Outcome:
         while True:
             run = waiting.run
