@@ -12,6 +12,7 @@ from typing import Protocol
 import click
 from cluster.fixtures import Cluster
 from cluster.provider import Unavailable, choose
+from tradewind.kube.errors import ApiError
 from worlds.embedded import embedded
 from worlds.world import World
 
@@ -47,16 +48,24 @@ def main(side: str, only: str, size: float, results: Path, command: str | None) 
         raise click.UsageError(f"no such shape: {', '.join(sorted(unknown))}")
     with sides(side) as (name, worlds):
         figures: list[Figure] = []
-        for shape in wanted:
-            print(f"{shape} …", file=sys.stderr, flush=True)
-            try:
-                figures += _measured(shape, size, name, worlds)
-            except TimeoutError:
-                figures.append(Figure(f"{shape}: not over in time", float("nan"), "", None, "", False))
-        if command:
-            with worlds() as world:
-                figures += peer.measured(world, command)
-        show(figures, name, results)
+        try:
+            for shape in wanted:
+                print(f"{shape} …", file=sys.stderr, flush=True)
+                figures += _measured_or_not(shape, size, name, worlds)
+            if command:
+                with worlds() as world:
+                    figures += peer.measured(world, command)
+        finally:  # half an hour's figures are not lost with the last of them
+            show(figures, name, results)
+
+
+def _measured_or_not(shape: str, size: float, side: str, worlds: Worlds) -> list[Figure]:
+    """The figures of a shape. A server that does not answer, or too slowly, costs this shape only."""
+    try:
+        return _measured(shape, size, side, worlds)
+    except (TimeoutError, ApiError) as error:
+        print(f"{shape}: {error or 'not over in time'}", file=sys.stderr)
+        return [Figure(f"{shape}: not over in time", float("nan"), "", None, "", False)]
 
 
 def _measured(shape: str, size: float, side: str, worlds: Worlds) -> list[Figure]:
