@@ -273,7 +273,10 @@ async def test_of_a_dag_that_is_gone_only_those_stay_that_runs_use(kept: Any) ->
     assert (await seen(kept.reconciler, client))["status"]["revision"] == 4, "it goes on counting"
 
 
-async def test_nothing_goes_while_the_dag_changes_or_its_status_is_behind(kept: Any) -> None:
+async def test_nothing_goes_while_the_dag_changes_or_its_status_is_behind(
+    kept: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revisionhistory, "GRACE", 30.0)  # so that only what is called here decides
     client, key = kept.client, ("default", "d")
     loop = asyncio.get_running_loop()
     await kept.history._reconcile(key, loop.time())
