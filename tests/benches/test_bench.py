@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nightly import sized
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.timeout(900)
@@ -39,7 +40,7 @@ def test_each_shape_gives_figures_and_its_floor(tmp_path: Path) -> None:
 @pytest.mark.timeout(240)
 def test_shards_and_the_soak_give_figures_and_a_plot(tmp_path: Path) -> None:
     (tmp_path / "shards").mkdir()
-    figures = measured("bench", "--only", "shards", "--size", "0.2", results=tmp_path / "shards")
+    figures = measured("bench", "--only", "shards", "--size", sized("0.1", "0.2"), results=tmp_path / "shards")
     assert sum("operator" in what and "pods" in what for what in figures) == 3
     assert (tmp_path / "shards" / "embedded-shards.svg").exists()
     (tmp_path / "soak").mkdir()

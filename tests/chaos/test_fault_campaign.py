@@ -17,7 +17,7 @@ from .scenario import Scenario, Task
 from .world import simulate
 
 pytestmark = pytest.mark.timeout(1200)
-SCHEDULES = sized(400, 5_000)
+SCHEDULES = sized(150, 5_000)
 TESTS = Path(__file__).parents[1]
 
 
