@@ -23,6 +23,8 @@ from tradewind.model.duration import DateTime
 Phase = Literal["Queued", "Running", "Succeeded", "Failed", "Cancelled"]
 MOST_EDITS = 200
 FINAL_PHASES = frozenset({"Succeeded", "Failed", "Cancelled"})
+TASKS_OF_AN_EDIT = 100
+"""At most."""
 
 
 class Edit(Model):
@@ -30,7 +32,9 @@ class Edit(Model):
 
     action: Literal["Clear", "Succeed", "Fail", "Skip"]
     """Clear: the tasks run again from scratch. Succeed, Fail, Skip: the tasks get this state, whatever their result."""
-    tasks: Annotated[list[Annotated[str, Field(min_length=1, max_length=75)]], Field(min_length=1, max_length=100)]
+    tasks: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=75)]], Field(min_length=1, max_length=TASKS_OF_AN_EDIT)
+    ]
     """Names of tasks, or task[index] for items. The name of a fan-out means all its items."""
     downstream: bool = True
     """Whether Clear also clears all tasks that depend on these."""

@@ -40,14 +40,14 @@ def fetch(request: dict[str, Any]) -> tuple[int, bytes]:
         headers={name: expand(text, os.environ) for name, text in request["headers"].items()},
     )
     try:
-        opener = urllib.request.build_opener(_Redirects(not secret(request["headers"])))
+        opener = urllib.request.build_opener(Redirects(not secret(request["headers"])))
         with opener.open(call, timeout=request["timeout"]) as response:
             return response.status, response.read(READ)
     except urllib.error.HTTPError as error:
         return error.code, error.read(READ)
 
 
-class _Redirects(urllib.request.HTTPRedirectHandler):
+class Redirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects as the operator does: not at all if secrets would be sent along, and to another server without
     the headers, since the author wrote them for the first one. No body is sent twice."""
 
@@ -57,6 +57,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         self._follow = follow
 
     def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
+        """The next request; None if the redirect is not followed."""
         if not self._follow or not newurl.startswith(("http://", "https://")):
             return None
         again = super().redirect_request(req, fp, code, msg, headers, newurl)

@@ -8,11 +8,11 @@ import urllib.error
 import urllib.request
 import zipfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from tradewind.tasks.http import REDIRECTS
+from tradewind.tasks.http import Redirects
 from tradewind.tasks.pack import CHUNK, UnsafeArchive
-from tradewind.tasks.stores import Failed, Missing, Store
+from tradewind.tasks.stores import Failed, Missing, Store, strays
 
 TIMEOUT = 60
 """Seconds without a byte."""
@@ -30,7 +30,7 @@ def download(url: str, into: BinaryIO) -> None:
         try:
             into.seek(0)
             into.truncate()
-            with urllib.request.build_opener(_Redirects).open(url, timeout=TIMEOUT) as answer:
+            with urllib.request.build_opener(Redirects(True)).open(url, timeout=TIMEOUT) as answer:
                 shutil.copyfileobj(answer, into, CHUNK)
                 if left := getattr(answer, "length", None):
                     raise OSError(f"the connection was closed {left} bytes before the end")
@@ -63,8 +63,7 @@ def below(store: Store, prefix: str) -> list[str]:
 
 def safe(key: str) -> str:
     """A key within the store. Raises Failed."""
-    parts = key.removesuffix("/").split("/")
-    if any(part in ("", ".", "..") for part in parts) or any(ord(letter) < 32 for letter in key):
+    if strays(key.removesuffix("/")) or any(ord(letter) < 32 for letter in key):
         raise Failed(
             f"{key[:200]!r} is not a key: write one without a `/` at its beginning, and without `.` or `..` parts"
         )
@@ -97,16 +96,3 @@ def _unzip(archive: BinaryIO, folder: Path) -> None:
             made = Path(members.extract(member, folder))
             if member.external_attr >> 16 & 0o100 and made.is_file():
                 made.chmod(0o755)
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects to web servers only."""
-
-    max_redirections = REDIRECTS
-
-    def redirect_request(
-        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> urllib.request.Request | None:
-        if not newurl.startswith(("http://", "https://")):
-            return None
-        return super().redirect_request(req, fp, code, msg, headers, newurl)

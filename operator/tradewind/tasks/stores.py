@@ -46,9 +46,14 @@ def uri(store: Store, key: str) -> str:
 def key(store: Store, address: str) -> str:
     """The key of a URI. Raises Missing if it is not in this store."""
     found = unquote(address.removeprefix(store.base))
-    if not address.startswith(store.base) or any(part in ("", ".", "..") for part in found.split("/")):
+    if not address.startswith(store.base) or strays(found):
         raise Missing(f"it is not in this DAG's store, {store.base}")
     return found
+
+
+def strays(key: str) -> bool:
+    """Whether a key may lead out of its store, or is not the only spelling of a place in it."""
+    return any(part in ("", ".", "..") for part in key.split("/"))
 
 
 class Volume:

@@ -5,14 +5,12 @@ from collections.abc import Sequence
 
 import click
 
+from tradewind.model.run import TASKS_OF_AN_EDIT
 from tradewind.plan.dags.graph import reach
 from tradewind.plan.documents.nearest import listed
 from tradewind.plan.outcomes.attempt import parse_key
 from tradewind.plan.runs.planner import Planner
 from tradewind.plan.runs.rework import ran
-
-MOST = 100
-"""Tasks of one edit."""
 
 
 def is_pattern(text: str) -> bool:
@@ -38,8 +36,8 @@ def chosen(planner: Planner, texts: Sequence[str], *, upstream: bool = False, cl
     ready = [task for task in more if not clears or ran(planner, task)]
     if not named and not ready:
         raise click.ClickException(f"none of these tasks has run: {listed(more)}; there is nothing to clear")
-    if len(named) + len(ready) > MOST:
-        words = f"{len(named) + len(ready)} tasks are meant, and one edit names at most {MOST}"
+    if len(named) + len(ready) > TASKS_OF_AN_EDIT:
+        words = f"{len(named) + len(ready)} tasks are meant, and one edit names at most {TASKS_OF_AN_EDIT}"
         instead = "clear the first of them, and what depends on them runs again too" if clears else "narrow the pattern"
         raise click.ClickException(f"{words}: {instead}")
     return [*dict.fromkeys(named), *ready]

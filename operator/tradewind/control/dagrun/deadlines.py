@@ -38,8 +38,9 @@ def passed(run: Run, planner: Planner, now: float) -> tuple[list[Due], float | N
         missed.append(of_run)
     elif of_run:
         ahead.append(of_run[2])
-    began = _moment(run.began, run.created)
-    for after, name, within in pacing.each(planner.definition.deadlines):
+    of_tasks = planner.definition.deadlines
+    began = _moment(run.began, run.created) if of_tasks else 0.0
+    for after, name, within in pacing.each(of_tasks):
         at = began + after
         if now < at:
             ahead.append(at)
