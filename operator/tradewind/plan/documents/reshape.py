@@ -29,6 +29,7 @@ MAIN: Mapping[str, tuple[str, ...]] = {
     "Missed": ("policy", "limit"),
     "Kept": ("limit", "ttl"),
     "AssetClause": ("name",),
+    "SubDAG": ("name",),
     "Exclusion": ("weekdays", "days"),
     "PoolAllow": ("namespaces",),
     "Teardown": ("of",),
