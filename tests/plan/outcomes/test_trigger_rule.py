@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tradewind.plan.documents.problem import Invalid
 from tradewind.plan.expressions import cel_rule
 from tradewind.plan.outcomes.state import State
-from tradewind.plan.outcomes.trigger_rule import RULES, Counts, Verdict, count, decide
+from tradewind.plan.outcomes.trigger_rule import EARLY, RULES, Counts, Verdict, count, decide
 
 from plan.game import Game, defined
 
@@ -244,3 +244,8 @@ def test_whole_runs_follow_the_table(rule: str) -> None:
         fates = {"bad": "Error", "a": "Error" if first is F else "", "b": "Error" if second is F else "", "c": ""}
         game.play(lambda key, _, fates=fates: fates[key])
         assert game.states()["c"] == word[expected], (first, second)
+
+
+def test_early_rules_are_those_that_may_let_a_task_run_before_all_have_ended() -> None:
+    some = [Counts(3, **{which: 1}) for which in ("succeeded", "failed", "skipped", "upstream_failed")]
+    assert {name for name, rule in RULES.items() if any(rule(counts) is Verdict.RUN for counts in some)} == EARLY

@@ -8,7 +8,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from tradewind.model.run import Edit
 from tradewind.plan.outcomes.attempt import parse_key
-from tradewind.plan.outcomes.state import State
+from tradewind.plan.outcomes.state import FINAL, State
 from tradewind.plan.runs.approved import Approvals
 from tradewind.plan.runs.decision import Start
 from tradewind.plan.runs.rework import rework
@@ -52,6 +52,9 @@ class Witness:
     def starts(self, start: Start) -> None:
         """The approvals before it were given, after everything before them had ended."""
         planner = self.game.planner
+        if start.task in self.approvals.asking:
+            before = self.approvals.before(start.task)
+            assert all(planner.ledger.states[name] in FINAL for name in before), f"{start} is asked too early"
         if start.task in planner.definition.protected:
             return  # a teardown waits for its setup's users, however they ended
         for name in self.approvals.asking:
@@ -128,3 +131,60 @@ def test_a_retry_waits_for_an_approval_that_is_asked_for_again(decided: str, sta
     game.end("ok", decided)
     game.play(lambda key, number: decided if key == "ok" else "")
     assert game.states()["a"] == state
+
+
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize("ended", ["", "Error"])
+def test_an_approval_waits_until_all_upstream_of_it_has_run_again(asked: bool, ended: str) -> None:
+    """A task in between keeps its result, since its trigger rule did not need what failed."""
+    tasks: dict[str, Any] = {
+        "a": {},
+        "b": {"dependsOn": ["a"], "triggerRule": "AllDone"},
+        "ok": {"dependsOn": ["b"], "approval": {}},
+        "c": {"dependsOn": ["ok"]},
+    }
+    game = Game(defined(tasks))
+    for key, reason in (("a", "Error"), ("b", "")):
+        game.start(game.plan().starts[0])
+        game.end(key, reason)
+    if asked:
+        game.start(game.plan().podless[0])
+        game.end("ok", "", {"approved": True})
+    changes = rework(game.planner, [], retried=True)[0]
+    game.rounds += 1
+    game.change(changes)
+    plan = game.plan()
+    assert [start.key for start in [*plan.starts, *plan.podless]] == ["a"]
+    assert game.planner.ledger.units["ok"].why == "a, upstream of it, has not ended"
+    game.start(plan.starts[0])
+    assert not game.plan().podless
+    game.end("a", ended)
+    assert [start.key for start in game.plan().podless] == ["ok"]
+
+
+def test_an_approval_waits_for_a_task_that_another_did_not_wait_for() -> None:
+    """A failure ends what needs it at once, although other dependencies are running."""
+    tasks = {
+        "a": {},
+        "long": {},
+        "b": {"dependsOn": ["a", "long"]},
+        "ok": {"dependsOn": ["b"], "triggerRule": "AllDone", "approval": {}},
+    }
+    game = Game(defined(tasks))
+    for start in list(game.plan().starts):
+        game.start(start)
+    game.end("a", "Error")
+    assert not game.plan().podless
+    assert game.states()["b"] == "UpstreamFailed"
+    game.end("long")
+    assert [start.key for start in game.plan().podless] == ["ok"]
+
+
+def test_an_approval_of_the_first_that_succeeds_does_not_wait_for_others() -> None:
+    game = Game(
+        defined({"a": {}, "b": {}, "ok": {"dependsOn": ["a", "b"], "triggerRule": "OneSucceeded", "approval": {}}})
+    )
+    for start in list(game.plan().starts):
+        game.start(start)
+    game.end("a")
+    assert [start.key for start in game.plan().podless] == ["ok"]

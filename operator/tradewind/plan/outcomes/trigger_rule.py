@@ -136,6 +136,8 @@ RULES: Mapping[str, Callable[[Counts], Decision]] = {
     "Always": _always,
     "AllDoneMinOneSucceeded": _all_done_min_one_succeeded,
 }
+EARLY = frozenset({"Always", "OneDone", "OneFailed", "OneSucceeded"})
+"""Rules that let a task run before all its dependencies have ended."""
 
 
 def decide(rule: str, counts: Counts) -> Decision:

@@ -7,10 +7,12 @@ from typing import Any
 
 from tradewind.model.task import Task
 from tradewind.plan.cel.compiler import ExpressionError
+from tradewind.plan.dags.definition import Definition
+from tradewind.plan.dags.graph import reach
 from tradewind.plan.expressions import cel_rule
 from tradewind.plan.expressions.scope import Scope, Values, evaluate
 from tradewind.plan.outcomes.state import FINAL, State
-from tradewind.plan.outcomes.trigger_rule import RULES, Verdict, count, decide
+from tradewind.plan.outcomes.trigger_rule import EARLY, RULES, Verdict, count, decide
 
 Ruling = tuple[State, str]
 """The state that the gate gives a task, and why; READY lets it through."""
@@ -34,6 +36,56 @@ class Gate:
     """Whether a task may fail."""
     outcome: Callable[[], str]
     """How the run ends, for exit tasks; known once all other tasks have ended."""
+
+
+class Askers:
+    """What may ask for an approval waits until all that the decision is about has ended, at any depth.
+
+    Trigger rules alone don't say so: AllSucceeded ends a task when its first dependency has failed, and AllDone keeps a
+    task's result while what comes before it is tried again. An approval waits for all upstream of it, but not past
+    rules that are content with the first end; in a run that was retried or edited past these too, and so do runs of
+    other DAGs, which may ask as well. Sets of tasks are bits, at their places in the order."""
+
+    def __init__(self, definition: Definition) -> None:
+        tasks, self._definition = definition.tasks, definition
+        self._asking = frozenset(name for name, task in tasks.items() if task.approval is not None or task.dag)
+        self._above: dict[tuple[str, bool], int] = {}
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets what has ended."""
+        self._ended = 0
+        self._waiting: dict[str, list[str]] = {}
+
+    def end(self, task: str) -> list[str]:
+        """Notes that a task has ended; returns the units that waited for it."""
+        if self._asking:
+            self._ended |= 1 << self._definition.links.place[task]
+        return self._waiting.pop(task, [])
+
+    def hold(self, task: str, key: str, reworked: bool) -> Ruling | None:
+        """What a unit waits for, if anything. `reworked` says whether the run was retried or edited."""
+        if task not in self._asking:
+            return None
+        if (task, reworked) not in self._above:
+            self._above[task, reworked] = self._before(task, reworked)
+        going = self._above[task, reworked] & ~self._ended
+        if not going:
+            return None
+        last = self._definition.graph.order[going.bit_length() - 1]
+        self._waiting.setdefault(last, []).append(key)
+        return State.BLOCKED, f"{last}, upstream of it, has not ended"
+
+    def _before(self, task: str, reworked: bool) -> int:
+        tasks, graph = self._definition.tasks, self._definition.graph
+        if not reworked and tasks[task].dag:
+            return 0
+
+        def waits(name: str) -> bool:
+            return reworked or (tasks[name].trigger_rule in RULES and tasks[name].trigger_rule not in EARLY)
+
+        found = reach([task], {name: above for name, above in graph.upstream.items() if waits(name)})
+        return sum(1 << self._definition.links.place[name] for name in found)
 
 
 def ruling(gate: Gate) -> Ruling:

@@ -21,7 +21,7 @@ from tradewind.plan.outcomes.state import BAD, FINAL, LIVE, State
 from tradewind.plan.runs.conclusion import conclusion, exit_story
 from tradewind.plan.runs.decision import IN_ORDER, Hold, Live, Plan, RunFacts, Stop
 from tradewind.plan.runs.failure import ends_of_fan_out, ends_of_unit, lasted, of_units
-from tradewind.plan.runs.gate import Ruling, condition, ruling
+from tradewind.plan.runs.gate import Askers, Ruling, condition, ruling
 from tradewind.plan.runs.item_group import Group
 from tradewind.plan.runs.outputs import NoResult, kept, results
 from tradewind.plan.runs.ready_queue import Way
@@ -66,12 +66,14 @@ class Planner:
         self._fails_fast = definition.spec.fail_fast
         self.selection = select(definition, run.only, run.until)
         self.definition = definition
+        self._askers = Askers(definition)
         self.ledger = TaskLedger(definition, run, self.fixed, self.ends, self.selection.left_out)
         self.clear()
 
     def clear(self) -> None:
         """Starts over from the facts."""
         self.ledger.clear()
+        self._askers.clear()
         tasks = self.definition.tasks
         self._outcome: tuple[Phase, str] | None = None
         self._ends: Values | None = None
@@ -156,6 +158,8 @@ class Planner:
     def tell_cleared(self, key: str, number: int) -> None:
         """Discards the attempts of a task or item up to this one."""
         self._outcome = None
+        if not self._before:
+            self._mark_all()  # what asks for an approval may wait for more from now on
         self._before[key] = number
         if unit := self.ledger.units.get(key):
             unit.before = number
@@ -351,6 +355,8 @@ class Planner:
                 self.holds[key] = advice.hold
             if advice.wake_at is not None:
                 heappush(self._timers, (advice.wake_at, key))
+        if state is State.READY:
+            state, why = self._askers.hold(unit.task, key, bool(self.rounds or self._before)) or (state, why)
         if key in self.holds and state in LIVE and self.holds[key].reason not in IN_ORDER:
             self._stuck.add(key)
         else:
@@ -486,6 +492,8 @@ class Planner:
         if state not in FINAL:
             return
         self._open -= 1
+        for key in self._askers.end(task):
+            self._mark(key)
         decides = self._fails_fast and task in self.selection.deciding
         if decides and not self._doomed and self.ledger.counted(task, state) in BAD:
             self._doomed = True
