@@ -204,7 +204,7 @@ class Arena:
             runs, _ = await self._listed("dagruns")
             left = [run for run in runs if _phase(run) not in FINAL]
             self._late(left, by_name, late, outcome)
-            self._many(runs, by_name, outcome)
+            self._many(runs, by_name, outcome, max(1.0, (time.monotonic() - began) / settle))
             settled = not left and time.monotonic() > began + LEAST
             if settled or time.monotonic() > until + settle * (self.machine.burden - 1):
                 break
@@ -235,10 +235,11 @@ class Arena:
                     )
                 )
 
-    def _many(self, runs: list[Body], by_name: dict[str, Input], outcome: Outcome) -> None:
+    def _many(self, runs: list[Body], by_name: dict[str, Input], outcome: Outcome, longer: float) -> None:
+        """`longer` is by how much more time than usual the inputs had to create runs."""
         said = {each.input for each in outcome.violations if each.oracle == "runaway"}
         for each, count in Counter(_input(run, by_name) for run in runs).items():
-            if each and count > each.most and each not in said:
+            if each and count > each.most * longer and each not in said:
                 outcome.violations.append(Violation("runaway", f"{count} runs came of it", each))
 
     async def _forbidden(self, runs: list[Body], by_name: dict[str, Input], outcome: Outcome) -> None:

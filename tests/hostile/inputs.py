@@ -27,7 +27,7 @@ class Input:
     forbidden: str = ""
     """A task that must not succeed."""
     most: int = 40
-    """Runs that it may cause."""
+    """Runs that it may cause while a batch is played in the usual time."""
     number: int = 0
 
     @property

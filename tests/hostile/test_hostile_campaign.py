@@ -30,6 +30,7 @@ def some() -> list[Input]:
     ]
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(900)
 async def test_others_notice_nothing_of_hostile_inputs(tmp_path: Path) -> None:
     found = some()
