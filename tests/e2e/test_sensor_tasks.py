@@ -148,6 +148,36 @@ async def test_a_sensor_waits_for_a_run_of_another_dag_with_the_same_logical_dat
         assert status["outputs"]["same"] == {"phase": "Succeeded", "name": "the-day", "results": {"n": 42}}
 
 
+async def test_a_sensor_waits_for_a_task_of_another_run_while_that_is_active_and_after_its_end(world: World) -> None:
+    async with world.client() as client:
+        tasks = {"a": {"compute": {"n": "42"}}, "b": {"approval": {}}, "c": {"when": "false", "compute": {"n": "1"}}}
+        await world.create(client, DAGS, world.dag("parts", tasks))
+
+        def waits_for(task: str, until: str = "") -> Body:
+            poll = {"dag": "parts", "logicalDate": "", "task": task}
+            return {"sensor": {"run": poll, "interval": "1s", **({"until": until} if until else {})}}
+
+        follows = {"a": waits_for("a"), "b": waits_for("b", "state != ''"), "c": waits_for("c", "state == 'Skipped'")}
+        await world.create(client, DAGS, world.dag("follows-parts", follows))
+        with world.operator():
+            other = await world.start(client, "parts")
+            run = await world.start(client, "follows-parts")
+            found = await world.until(client, run, lambda status: {"a", "c"} <= (status.get("outputs") or {}).keys())
+        assert found["status"]["outputs"]["a"] == {
+            "phase": "Running",
+            "name": other,
+            "results": {},
+            "state": "Succeeded",
+        }
+        assert "b" not in found["status"]["outputs"]
+        with world.operator():  # another process, which learns of the active run from its status and its objects
+            await client.patch(RUNS, world.namespace, other, {"spec": {"desiredState": "Cancelled"}})
+            status = await world.finished(client, run)
+            assert status["outputs"]["b"]["state"] == "Cancelled" and status["phase"] == "Succeeded"
+            late = await world.finished(client, await world.start(client, "follows-parts"))
+        assert late["outputs"]["a"]["state"] == "Succeeded" and late["outputs"]["a"]["phase"] == "Cancelled"
+
+
 async def test_a_sensor_waits_for_an_object_and_its_condition(operated: World) -> None:
     async with operated.client() as client:
         names = {"apiVersion": "v1", "kind": "ConfigMap", "name": "$[[ run.name ]]-ready"}

@@ -102,6 +102,20 @@ def test_a_called_dag_that_is_not_beside_is_noted() -> None:
     assert notes == ["spec.tasks.a.dag.name: there is no DAG 'iner' among these manifests; did you mean inner?"]
 
 
+def test_a_sensor_for_a_task_that_its_dag_beside_does_not_have_is_refused() -> None:
+    outer = "{tasks: {a: {sensor: {run: {dag: inner, task: %s}}}}}"
+    inner = document("inner", f"{{tasks: {STEP}}}")
+    name = "a"
+    path = "spec.tasks.a.sensor.run.task"
+    for task, problem in (
+        (name, ""),
+        ("other", f"DAG inner has no task 'other'; there are: {name}"),
+        (f"'{name}[1]'", f"{name} of DAG inner is no fan-out; write {name}"),
+    ):
+        code, problems, _ = lint(document("outer", outer % task) + "---\n" + inner)
+        assert problems == ([f"{path}: {problem}"] if problem else []) and code == bool(problem)
+
+
 def test_two_documents_of_one_name_are_refused(tmp_path: Path) -> None:
     text = document("load", f"{{tasks: {STEP}}}")
     code, problems, _ = lint(f"{text}---\n{text}")

@@ -24,7 +24,7 @@ TASKS: dict[str, Body] = {
     "key": {"sensor": {"bucket": {"endpoint": f"http://{WEB}", "bucket": "good", "secretName": "own", "key": "k1"}, **POLL}},
     "sql": {"sensor": {"sql": {"host": "127.0.0.9", "database": "d", "secretName": "own", "query": "select 1", "parameters": ["1"], "user": "u", "timeout": "1s"}, **POLL}},
     "object": {"sensor": {"object": {"apiVersion": "v1", "kind": "ConfigMap", "name": "none"}, **POLL}},
-    "run": {"sensor": {"run": {"dag": "none", "labels": {"a": "b"}}, **POLL}},
+    "run": {"sensor": {"run": {"dag": "none", "labels": {"a": "b"}, "task": "a"}, **POLL}},
     "script": {"image": "x", "script": {"shell": "true"}, "env": {"A": "b"}, "resources": {"limits": {"cpu": "1"}, "requests": {"cpu": "1"}}},
     "command": {"image": "x", "command": ["true"], "args": ["a"], "retries": {"limit": 0, "backoff": {"initial": "1s"}}},
     "wait": {"wait": {"duration": "1s"}},

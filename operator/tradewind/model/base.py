@@ -22,11 +22,14 @@ LABEL_KEY = rf"^({DNS_SUBDOMAIN[1:-1]}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za
 LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
 BUCKET = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 REGION = r"^[A-Za-z0-9-]+$"
+TASK_OR_ITEM = rf"{DNS_LABEL[:-1]}(\[(0|[1-9][0-9]{{0,3}})\])?$"
+"""A task, or an item of a fan-out: `load` or `load[3]`."""
 TEMPLATED = r"\$\[\["
 """The beginning of an expression: the value of its field is known, and checked, only when it is rendered."""
 NAMED = {
     DAG_OF_RUN: "use at most 63 lower-case letters, digits and '-', with a letter or digit at both ends",
     DNS_LABEL: "use at most 63 lower-case letters, digits and '-', with a letter or digit at both ends",
+    TASK_OR_ITEM: "write the name of a task, or task[index] for an item",
     DNS_SUBDOMAIN: "use lower-case letters, digits, '-' and '.', with a letter or digit at both ends",
     API_VERSION: "write one such as v1 or batch/v1",
     KIND: "write one such as Job",

@@ -8,6 +8,7 @@ from tradewind.model.base import (
     BUCKET,
     REGION,
     SEGMENT,
+    TASK_OR_ITEM,
     TEMPLATED,
     Anything,
     ApiVersion,
@@ -104,7 +105,7 @@ class SqlPoll(Model):
 
 class RunPoll(Model):
     """Looks for a run of another DAG in the namespace. Expressions can use `phase`, `name` and `results` of the latest
-    one, which are empty while none exists."""
+    one, which are empty while none exists; with `task` also `state`."""
 
     dag: Name
     """Name of the other DAG."""
@@ -112,6 +113,9 @@ class RunPoll(Model):
     """Logical date of the run, with time zone. `$[[ ]]` is rendered. Empty matches any date."""
     labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=16)] = {}
     """Labels that the run must have."""
+    task: Annotated[str, Field(max_length=70, pattern=TASK_OR_ITEM)] | None = None
+    """A task of the run, or task[index] for an item of a fan-out. Expressions can use `state`, how it has ended: Succeeded,
+    Failed, Lost, Skipped, UpstreamFailed or Cancelled; empty before its end."""
 
 
 class ObjectPoll(Model):
@@ -166,7 +170,7 @@ class TaskSensor(Sensor):
     """Polls a Kubernetes object."""
     until: Expression = ""
     """CEL over the result of a poll, params, tasks and run. When it is true, the task succeeds. When empty, the task
-    waits for: http, a status of 2xx; bucket, an object; sql, a row; run, its success; object, its existence or its
+    waits for: http, a status of 2xx; bucket, an object; sql, a row; run, its success, or that of its `task`; object, its existence or its
     `condition`."""
     timeout: Duration | None = None
     """Time limit for waiting, from the end of the dependencies; it keeps counting while the operator is down. No limit

@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from tradewind.control.sensors.bucket_probe import ProbeFailedError
 from tradewind.control.sensors.cluster_probes import ObjectProbe, Resources, RunProbe
+from tradewind.control.sensors.task_states import TaskStates
 from tradewind.kube.client import Client
-from tradewind.kube.errors import Forbidden, Unavailable
+from tradewind.kube.errors import Forbidden, NotFound, Unavailable
 from tradewind.model.sensor import ObjectPoll, RunPoll
+from tradewind.plan.dags.definition import Definition
 
 
 class Forbids(Client):
@@ -29,6 +31,10 @@ class Forbids(Client):
         raise self.error
 
 
+async def no_revision(namespace: str, name: str) -> Definition:
+    raise NotFound(404, "NotFound", "there is none")
+
+
 async def said(probe: Any) -> str:
     with pytest.raises(ProbeFailedError) as raised:
         await probe.ask()
@@ -46,7 +52,7 @@ async def test_the_rule_to_add_is_said() -> None:
         'jobs.batch "j" is forbidden; add to a role of the operator\'s service account: '
         '{apiGroups: ["batch"], resources: [jobs], verbs: [get]}'
     )
-    run = RunProbe(client, "ns", RunPoll(dag="d"), "")
+    run = RunProbe(client, "ns", RunPoll(dag="d"), "", TaskStates(no_revision, lambda uid: None))
     assert '{apiGroups: ["tradewind.dev"], resources: [dagruns], verbs: [list]}' in await said(run)
 
 

@@ -60,6 +60,14 @@ def problems_of_trigger(when: str = "", params: dict[str, Any] | None = None, **
             "spec.tasks.a.sensor.run.logicalDate: 'today' is not a point in time",
         ),
         (
+            {"run": {"dag": "d", "task": "a[01]"}},
+            "spec.tasks.a.sensor.run.task: 'a[01]' is not valid here; write the name of a task, or task[index] for an item",
+        ),
+        (
+            {"run": {"dag": "d"}, "until": "state == 'Succeeded'"},
+            "there is no 'state'; a sensor's until can use phase, name, results",
+        ),
+        (
             {"object": {**JOB, "kind": "Secret"}},
             "spec.tasks.a.sensor.object.kind: its values would be stored in the run's status",
         ),
@@ -136,6 +144,7 @@ def test_what_is_right_is_taken() -> None:
     assert not problems_of_task(**HTTP, until="status == 200 && body.ready && run.date < '2027'")
     url = {"url": "https://x/?after=$[[ cursor ]]&now=$[[ now ]]"}
     more: dict[str, Any] = {"items": "body.items", "key": "[item.id, cursor]", "cursor": "body.next"}
+    assert not problems_of_task(run={"dag": "d", "task": "a[9999]"}, until="state != '' && phase != 'Failed'")
     for query in (
         "select 1",
         "(SELECT 1) UNION (SELECT 2)",
@@ -206,6 +215,7 @@ def test_without_until_the_usual_has_to_hold() -> None:
         assert evaluate(until(job), variables, found) is holds
     assert until(read(TaskSensor, {"sql": SQL})) == "count > 0"
     assert until(read(TaskSensor, {"run": {"dag": "d"}})) == "phase == 'Succeeded'"
+    assert until(read(TaskSensor, {"run": {"dag": "d", "task": "a"}})) == "state == 'Succeeded'"
 
 
 def test_the_server_bounds_what_a_query_gives_whatever_it_ends_with() -> None:

@@ -8,6 +8,7 @@ from tradewind.control.triggers.consumers import topics_of
 from tradewind.kube.resources import TEMPLATES
 from tradewind.model.completed_run import Completed
 from tradewind.model.pool import PoolAllow
+from tradewind.model.task import Task
 from tradewind.model.trigger import TriggerSpec
 from tradewind.plan.capacity.pool_access import admits, refusal
 from tradewind.plan.cel.error import ExpressionError
@@ -15,11 +16,12 @@ from tradewind.plan.dags.definition import Definition
 from tradewind.plan.dags.local_dags import misfits
 from tradewind.plan.dags.task_outputs import unknown
 from tradewind.plan.dags.validate import expressions
-from tradewind.plan.documents.nearest import did_you_mean
+from tradewind.plan.documents.nearest import did_you_mean, listed
 from tradewind.plan.documents.problem import Invalid, Problem
 from tradewind.plan.documents.read import read
 from tradewind.plan.documents.unread import Unread
 from tradewind.plan.expressions import interpolation
+from tradewind.plan.outcomes.attempt import parse_key
 from tradewind.plan.triggers.cycles import Graph, Topic, circle
 from tradewind.plan.triggers.trigger import compiled
 
@@ -84,6 +86,7 @@ def _calls_of(
     outputs: dict[str, tuple[str, ...]] = {}
     found: list[Problem] = []
     for name, task in caller.tasks.items():
+        found += _unknown_task(f"spec.tasks.{name}.sensor.run.task", task, document.namespace, dags)
         if task.dag is None or not task.dag.name:
             continue
         path = f"spec.tasks.{name}"
@@ -102,6 +105,20 @@ def _calls_of(
         more = expressions(replace(caller, called={**caller.called, **outputs}))
         found += [item for item in more if item not in known]
     yield from ((problem, False) for problem in caller.unread.without_followers(found))
+
+
+def _unknown_task(path: str, task: Task, namespace: str, dags: Mapping[Key, Definition]) -> Iterator[Problem]:
+    """A sensor for a task that the other DAG, among the documents, does not have."""
+    poll = task.sensor.run if task.sensor else None
+    other = (dags.get((namespace, poll.dag)) or dags.get(("", poll.dag))) if poll else None
+    if poll is None or poll.task is None or other is None or other.unread.holds("spec.tasks"):
+        return
+    name, index = parse_key(poll.task)
+    if name not in other.tasks:
+        guess = did_you_mean(name, other.tasks) or f"there are: {listed(other.tasks)}"
+        yield Problem(path, f"DAG {poll.dag} has no task {name!r}", guess)
+    elif index is not None and not other.tasks[name].for_each:
+        yield Problem(path, f"{name} of DAG {poll.dag} is no fan-out", f"write {name}")
 
 
 def call_circles(documents: Sequence[Document], dags: Mapping[Key, Definition]) -> Iterator[tuple[Document, Problem]]:

@@ -38,6 +38,7 @@ from tradewind.control.pods.launcher import PodLauncher
 from tradewind.control.pools.book import PoolBook
 from tradewind.control.pools.holders import Holders
 from tradewind.control.sensors.sensor_tasks import SensorTasks
+from tradewind.control.sensors.task_states import TaskStates
 from tradewind.control.shared.coalesced_reads import CoalescingReader
 from tradewind.control.shared.event_recorder import EventRecorder
 from tradewind.control.triggers.run_ticks import RunTicks
@@ -89,7 +90,7 @@ class RunReconciler:
         self.subdags = SubDAGs(client, table.states, table.wake, self._teller.report_not_own, revisions)
         sender = HttpClient(egress)
         worker = Worker(client, sender, self.approvals, self.subdags, clock)
-        self.sensors = SensorTasks(client, sender, egress, host, clock)
+        self.sensors = SensorTasks(client, sender, egress, host, TaskStates(revisions.load, table.begun), clock)
         self.podless = Podless(worker, self.sensors, table.wake, host, clock)
         reader = CoalescingReader(client)
         self.start_values = StartValues(client, reader, RunTicks(client, reader, clock).of)

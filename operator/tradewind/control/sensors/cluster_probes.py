@@ -7,10 +7,11 @@ import orjson
 
 from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.sensors.bucket_probe import ProbeFailedError
+from tradewind.control.sensors.task_states import TaskStates
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, BadName, Forbidden, NotFound
 from tradewind.kube.pages import items
-from tradewind.kube.resources import RUNS, Resource
+from tradewind.kube.resources import REVISIONS, RUNS, Resource
 from tradewind.model.bounded import checked
 from tradewind.model.duration import instant
 from tradewind.model.sensor import ObjectPoll, RunPoll
@@ -25,16 +26,21 @@ API = "the API server"
 
 
 class RunProbe:
-    """Finds a run of a DAG. `date` is its logical date, or empty."""
+    """Finds a run of a DAG, and how a task of it has ended. `date` is its logical date, or empty."""
 
     host = API
 
-    def __init__(self, client: Client, namespace: str, poll: RunPoll, date: str) -> None:
+    def __init__(self, client: Client, namespace: str, poll: RunPoll, date: str, states: TaskStates) -> None:
         self._client, self._namespace, self._poll, self._date = client, namespace, poll, date
-        self.what = f"a run of DAG {poll.dag}" + (f" with logical date {date}" if date else "")
+        self._states = states
+        self._ended: tuple[str, int, str] = ("", 0, "")
+        """Uid and version of the ended run that was read last, and how the task ended."""
+        of_task = f"task {poll.task} of " if poll.task else ""
+        self.what = f"{of_task}a run of DAG {poll.dag}" + (f" with logical date {date}" if date else "")
 
     async def ask(self) -> Mapping[str, Any]:
-        """`phase`, `name` and `results` of the latest run of all tasks. Raises ProbeFailedError."""
+        """`phase`, `name` and `results` of the latest run of all tasks, and `state` of the task, if one is named. Raises
+        ProbeFailedError."""
         query = {"fieldSelector": f"spec.dag={self._poll.dag}"}
         if self._poll.labels:
             query["labelSelector"] = ",".join(f"{name}={value}" for name, value in self._poll.labels.items())
@@ -44,9 +50,24 @@ class RunProbe:
             raise ProbeFailedError(f"sensor.run.logicalDate: {error}") from None
         except ApiError as error:
             raise ProbeFailedError(refusal(error, RUNS, "list")) from None
-        if last is None:
-            return {"phase": "", "name": "", "results": {}}
-        return {"phase": last.phase, "name": last.name, "results": last.status.get("results") or {}}
+        found = {"phase": "", "name": "", "results": {}}
+        if last is not None:
+            found = {"phase": last.phase, "name": last.name, "results": last.status.get("results") or {}}
+        if self._poll.task:
+            found["state"] = await self._state(last, self._poll.task) if last else ""
+        return found
+
+    async def _state(self, run: Run, task: str) -> str:
+        """How a task of a run has ended; empty before."""
+        if self._ended[:2] == (run.uid, run.version):
+            return self._ended[2]
+        try:
+            state = await self._states.end(run, task)
+        except ApiError as error:
+            raise ProbeFailedError(refusal(error, REVISIONS, "get")) from None
+        if run.final:
+            self._ended = (run.uid, run.version, state)
+        return state
 
     async def _latest(self, query: dict[str, str], moment: float | None) -> Run | None:
         """The run created last, among those with the logical date `moment` (epoch seconds) or all. Holds one run in memory at a time."""

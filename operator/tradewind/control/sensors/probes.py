@@ -12,6 +12,7 @@ from tradewind.control.pods.rendering import Renderer
 from tradewind.control.sensors.bucket_probe import BucketProbe, ProbeFailedError
 from tradewind.control.sensors.cluster_probes import ObjectProbe, Resources, RunProbe, refusal
 from tradewind.control.sensors.sql_probe import Login, SqlProbe
+from tradewind.control.sensors.task_states import TaskStates
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
 from tradewind.kube.resources import SECRETS
@@ -53,8 +54,8 @@ class Asking:
 class Probes:
     """Makes probes."""
 
-    def __init__(self, client: Client, sender: HttpClient, egress: EgressPolicy) -> None:
-        self._client, self._sender, self._egress = client, sender, egress
+    def __init__(self, client: Client, sender: HttpClient, egress: EgressPolicy, states: TaskStates) -> None:
+        self._client, self._sender, self._egress, self._states = client, sender, egress, states
         self._resources = Resources(client)
 
     def server(self, url: str, namespace: str) -> str:
@@ -70,7 +71,7 @@ class Probes:
             return self._sql(sensor.sql, asking, renderer, *([LIMIT] if isinstance(sensor, TaskSensor) else []))
         if isinstance(sensor, TaskSensor) and sensor.run:
             date = renderer.plain("sensor.run.logicalDate", sensor.run.logical_date)
-            return RunProbe(self._client, asking.namespace, sensor.run, date)
+            return RunProbe(self._client, asking.namespace, sensor.run, date, self._states)
         if isinstance(sensor, TaskSensor) and sensor.object:
             name = renderer.plain("sensor.object.name", sensor.object.name)
             return ObjectProbe(self._client, self._resources, asking.namespace, sensor.object, name)

@@ -16,6 +16,7 @@ from tradewind.control.pods.rendering import Renderer
 from tradewind.control.sensors.bucket_probe import ProbeFailedError
 from tradewind.control.sensors.poller import Poll, Poller
 from tradewind.control.sensors.probes import BUSY, Asking, Found, Probe, Probes
+from tradewind.control.sensors.task_states import TaskStates
 from tradewind.kube.client import Client
 from tradewind.model.bounded import OutOfBounds
 from tradewind.model.duration import seconds
@@ -55,10 +56,11 @@ class SensorTasks:
         sender: HttpClient,
         egress: EgressPolicy,
         host: Host,
+        states: TaskStates,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.host = host
-        self.poller, self.probes = Poller(), Probes(client, sender, egress)
+        self.poller, self.probes = Poller(), Probes(client, sender, egress, states)
         self._clock = clock
 
     def begin(self, uid: str, planner: Planner, start: Start, task: Task, since: int, listener: Listener) -> str:

@@ -16,7 +16,7 @@ from tradewind.plan.documents.knock_on import KEPT, UnreadOfDAG
 from tradewind.plan.expressions.interpolation import expressions, secret
 from tradewind.plan.expressions.scope import ATTEMPT, Names, Scope, TaskNames
 from tradewind.plan.expressions.spelling import cel_name
-from tradewind.plan.sensors.sensor import ANSWERS
+from tradewind.plan.sensors.sensor import answers
 from tradewind.plan.starts import start_values
 
 DECLARED = {"params": "spec.params", "kept": "spec.keep", "config": "spec.config"}
@@ -217,7 +217,7 @@ class Definition:
     def sensed_scope(self, task: str, upstream: Callable[[str], bool] = _everything) -> Scope:
         """The scope of the expression that decides whether a sensor has succeeded."""
         sensor = self.tasks[task].sensor
-        return replace(self.attempt_scope(task, upstream), answer=ANSWERS.get(sensor.kind, ()) if sensor else ())
+        return replace(self.attempt_scope(task, upstream), answer=answers(sensor) if sensor else ())
 
     def own_scope(self, task: str) -> Scope:
         """The scope of expressions about a task's outputs (whether its loop continues, which assets it produced):

@@ -12,7 +12,7 @@ from tradewind.plan.dags.artifacts import KEY
 from tradewind.plan.documents.nearest import choose, listed
 from tradewind.plan.expressions.scope import Scope
 from tradewind.plan.expressions.spelling import cel_name
-from tradewind.plan.sensors.sensor import ANSWERS
+from tradewind.plan.sensors.sensor import answers
 
 _APPROVAL = ("approved", "by", "comment", "answers")
 _HTTP = ("status", "body")
@@ -32,8 +32,8 @@ def keys(task: Task) -> tuple[str, ...] | None:
         own = _HTTP
     elif task.approval:
         own = _APPROVAL
-    elif task.sensor and task.sensor.kind in ANSWERS:
-        own = tuple(name for name, _ in ANSWERS[task.sensor.kind])
+    elif task.sensor and answers(task.sensor):
+        own = tuple(name for name, _ in answers(task.sensor))
     elif not task.outputs:
         return None
     elif task.artifacts and task.artifacts.outputs:

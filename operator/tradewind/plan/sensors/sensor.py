@@ -27,6 +27,8 @@ ANSWERS: Mapping[str, Variables] = {
     "object": (("found", "boolean"), ("object", "any")),
 }
 """Variables of a task's poll, by kind."""
+OF_TASK: Variables = (("state", "string"),)
+"""More variables of a poll for a task of a run."""
 OCCASIONS: Mapping[str, Variables] = {
     "http": ANSWERS["http"],
     "bucket": (
@@ -67,6 +69,12 @@ def share(seed: str) -> float:
     return int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8]) / 2.0**64
 
 
+def answers(sensor: Sensor) -> Variables:
+    """The variables of the result of a task's poll."""
+    more = OF_TASK if isinstance(sensor, TaskSensor) and sensor.run and sensor.run.task else ()
+    return ANSWERS.get(sensor.kind, ()) + more
+
+
 def until(sensor: TaskSensor) -> str:
     """The condition that the answer of a task's sensor must meet."""
     if sensor.until:
@@ -74,6 +82,8 @@ def until(sensor: TaskSensor) -> str:
     if sensor.object and sensor.object.condition:
         holds = f"c.type == '{sensor.object.condition}' && c.status == 'True'"
         return f"found && has(object.status) && has(object.status.conditions) && object.status.conditions.exists(c, {holds})"
+    if sensor.run and sensor.run.task:
+        return "state == 'Succeeded'"
     return _USUAL[sensor.kind]
 
 

@@ -1,0 +1,150 @@
+"""How a task of another run has ended, for a sensor: by the planner of an active run, by the status of an ended one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import pytest
+from plan.game import defined
+from tradewind.control.dagrun.run import Run, read_run
+from tradewind.control.dagrun.state import RunState
+from tradewind.control.pods.observation import Ended
+from tradewind.control.sensors.bucket_probe import ProbeFailedError
+from tradewind.control.sensors.cluster_probes import RunProbe
+from tradewind.control.sensors.task_states import TaskStates
+from tradewind.kube.client import Client
+from tradewind.kube.errors import NotFound
+from tradewind.model.sensor import RunPoll
+from tradewind.plan.dags.definition import Definition
+from tradewind.plan.outcomes.attempt import Attempt
+from tradewind.plan.runs.decision import Live
+
+TASKS = {
+    "a": {},
+    "b": {"dependsOn": ["a"]},
+    "c": {"dependsOn": ["a"], "when": "false"},
+    "f": {"forEach": {"items": [1, 2]}},
+    "g": {"dependsOn": ["a"], "forEach": {"items": [1, 2]}},
+    "twice": {"retries": {"limit": 1}},
+}
+
+
+def run(phase: str, attempts: str = "", **more: Any) -> Run:
+    """A run with these ended attempts in its status."""
+    meta = {"name": "r", "namespace": "ns", "uid": "u", "resourceVersion": "1"}
+    meta["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    status = {"phase": phase, "revision": "d-1", "startedAt": "2026-01-01T00:00:00Z", "attempts": attempts}
+    return read_run({"metadata": meta, "spec": {"dag": "d"}, "status": {**status, **more}})
+
+
+def states(active: RunState | None = None, **spec: Any) -> TaskStates:
+    definition = defined(TASKS, **spec)
+
+    async def load(namespace: str, name: str) -> Definition:
+        if name != "d-1":
+            raise NotFound(404, "NotFound", "there is none")
+        return definition
+
+    return TaskStates(load, {"u": active}.get)
+
+
+async def ends(found: TaskStates, of: Run, *tasks: str) -> Mapping[str, str]:
+    return {task: await found.end(of, task) for task in tasks or TASKS}
+
+
+async def test_how_tasks_of_an_ended_run_ended_follows_from_its_status() -> None:
+    ended = run("Failed", "a 0+1 =1 Error\nf[0] 0+1\nf[1] 0+1 =1 Error\ntwice 0+1 =1 Error\ntwice 2+1 #2")
+    assert await ends(states(), ended, *TASKS, "f[0]", "f[1]", "g[1]") == {
+        "a": "Failed",
+        "b": "UpstreamFailed",
+        "c": "UpstreamFailed",
+        "f": "Failed",
+        "g": "UpstreamFailed",
+        "twice": "Succeeded",
+        "f[0]": "Succeeded",
+        "f[1]": "Failed",
+        "g[1]": "UpstreamFailed",
+    }
+    assert (await ends(states(), run("Succeeded", "a 0+1"), "c")) == {"c": "Skipped"}
+
+
+@pytest.mark.parametrize("phase", ["Failed", "Cancelled"])
+async def test_a_task_that_an_ended_run_never_ran_is_cancelled(phase: str) -> None:
+    assert set((await ends(states(), run(phase))).values()) == {"Cancelled"}
+    assert set((await ends(states(), run(phase, revision=""))).values()) == {"Cancelled"}
+
+
+async def test_a_task_of_an_active_run_has_ended_when_its_planner_says_so_and_not_before_it_is_on_record() -> None:
+    going = run("Running", "f[0] 0+1\ntwice 0+1 =1 Error")
+    active = RunState(going)
+    assert set((await ends(states(), going)).values()) == {""}, "it is not in memory"
+    assert set((await ends(states(active), going)).values()) == {""}, "it has not been read again"
+    active.confirm()
+    planner = active.bind(defined(TASKS, failFast=True), (), 0.0, 0.0)
+    planner.tell_live("f[1]", Live(1))
+    planner.decide(0.0)
+    assert await ends(states(active), going, "a", "f", "f[0]", "f[1]", "twice") == {
+        "a": "",
+        "f": "",
+        "f[0]": "Succeeded",
+        "f[1]": "",
+        "twice": "",
+    }
+    active.finish(Ended(Attempt("a", 1, 0, 1, "Error", 1)), 0.0)
+    planner.decide(0.0)
+    assert planner.ledger.states["a"] == "Failed"
+    assert (await ends(states(active), going, "a", "b", "f[1]")) == {"a": "", "b": "UpstreamFailed", "f[1]": ""}
+    active.attempts.news.clear()
+    assert await states(active).end(going, "a") == "Failed"
+    assert await states(active).end(going, "f[1]") == "", "its pod lives, although the run fails fast"
+
+
+@pytest.mark.parametrize(
+    ("task", "problem"),
+    [
+        ("z", "run r of DAG d has no task z"),
+        ("a[0]", "a of run r is no fan-out: name it without an index"),
+        ("f[2]", "f of run r has 2 items, counted from 0"),
+    ],
+)
+async def test_a_task_that_the_run_does_not_have_is_a_failed_poll(task: str, problem: str) -> None:
+    with pytest.raises(ProbeFailedError, match=problem.replace("[", r"\[")):
+        await states().end(run("Succeeded", "a 0+1\nf[0] 0+1\nf[1] 0+1"), task)
+
+
+@pytest.mark.parametrize("status", [{"revision": "gone"}, {"attempts": "what is this"}])
+async def test_a_run_that_cannot_be_read_is_a_failed_poll(status: dict[str, str]) -> None:
+    with pytest.raises(ProbeFailedError, match="the tasks of run r can't be read: "):
+        await states().end(run("Succeeded", **status), "a")
+
+
+class OneRun(Client):
+    """An API server that has one run, and counts how often a revision is loaded."""
+
+    def __init__(self, body: dict[str, Any]) -> None:
+        self.body, self.loads = body, 0
+
+    async def list_raw(self, resource: Any, namespace: str | None = None, **query: Any) -> bytes:
+        return orjson.dumps({"metadata": {}, "items": [self.body]})
+
+    async def load(self, namespace: str, name: str) -> Definition:
+        self.loads += 1
+        return defined(TASKS)
+
+
+async def test_an_ended_run_is_read_once_for_each_of_its_versions() -> None:
+    meta = {"name": "r", "namespace": "ns", "uid": "u", "resourceVersion": "1"}
+    meta["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    status: dict[str, Any] = {"phase": "Failed", "revision": "d-1", "attempts": "a 0+1 =1 Error"}
+    client = OneRun({"metadata": meta, "spec": {"dag": "d"}, "status": status})
+    probe = RunProbe(client, "ns", RunPoll(dag="d", task="a"), "", TaskStates(client.load, lambda uid: None))
+    assert probe.what == "task a of a run of DAG d"
+    for _ in range(3):
+        assert await probe.ask() == {"phase": "Failed", "name": "r", "results": {}, "state": "Failed"}
+    assert client.loads == 1
+    client.body = {
+        **client.body,
+        "metadata": {**meta, "resourceVersion": "2"},
+        "status": {**status, "attempts": "a 0+1"},
+    }
+    assert (await probe.ask())["state"] == "Succeeded"
