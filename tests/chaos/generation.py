@@ -71,7 +71,7 @@ def _varied(plain: Scenario, chance: Random) -> Scenario:
         pool = chance.choice([1, 2, 3])
         slots = {name: chance.choice([0, 1, 1, pool]) for name in plain.tasks}
         tasks = {
-            name: replace(task, slots=slots[name]) if task.does == "pod" else task
+            name: replace(task, slots=slots[name]) if task.does in ("pod", "dag", "sensor") else task
             for name, task in changed.tasks.items()
         }
         changed = replace(changed, tasks=tasks, pool=pool)

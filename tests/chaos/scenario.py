@@ -47,7 +47,7 @@ class Task:
     wait (for `seconds`), compute (which fails if `fails`) and approval (which someone gives after `seconds`, or refuses
     if `fails`)."""
     slots: int = 0
-    """Slots of the pool."""
+    """Slots of the pool. Those of a sub-DAG are held by its run."""
     calls: int = 0
     """Retries of a sub-DAG, in addition to those of the task in it."""
     quits: bool = False
@@ -216,6 +216,8 @@ class Scenario:
                 body["sensor"] |= {"timeout": "20s"} if task.fails else {}
             else:
                 body |= self._body(task)
+            if task.does in ("dag", "sensor"):
+                body |= self._claim(task)
             if task.above:
                 body["triggerRule"] = task.rule
             if task.skipped:
@@ -240,13 +242,14 @@ class Scenario:
 
     def _body(self, task: Task) -> dict[str, Any]:
         """A task that has pods."""
-        body = _retried(task.limit)
-        if task.slots:
-            body["pools"] = [{"name": "p", "kind": self.pool_kind, "slots": task.slots}]
+        body = {**_retried(task.limit), **self._claim(task)}
         if task.items:
             body["forEach"] = _items(task)
             body["env"] = {ITEM: "$[[ item ]]"}
         return body
+
+    def _claim(self, task: Task) -> dict[str, Any]:
+        return {"pools": [{"name": "p", "kind": self.pool_kind, "slots": task.slots}]} if task.slots else {}
 
     def _spec(self, tasks: Mapping[str, Any]) -> dict[str, Any]:
         defaults = {"image": "x", "command": ["work"]}

@@ -12,7 +12,7 @@ PoolKind = Literal["Pool", "ClusterPool"]
 
 
 class PoolClaim(Model):
-    """Slots of a pool that a task holds while its pod exists."""
+    """Slots of a pool that a task holds while it runs."""
 
     name: Name
     """Name of the pool."""
@@ -72,7 +72,7 @@ class PoolUser(Model):
 
 
 class PoolStatus(Model):
-    """Holders and waiters, counted from existing pods."""
+    """Holders and waiters, counted from what runs."""
 
     observed_generation: int = 0
     """The generation that this status describes."""

@@ -218,7 +218,8 @@ class Task(PodSettings):
     produces: Annotated[list[Produces], Field(max_length=16)] = []
     """Assets that get a new version each time the task succeeds. Triggers can wait for them."""
     pools: Annotated[list[PoolClaim], Field(max_length=8)] = []
-    """Pools whose slots the task needs. They limit how many such tasks run at once."""
+    """Pools whose slots the task needs. They limit how many such tasks run at once. With `dag`, the run of the other DAG holds them
+    until it has ended; with `http`, the request is sent from a pod; wait, approval and compute can't claim any."""
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
     """Priority of the task, added to the run's. If tasks wait for the same limit, higher priorities start first."""
     command: Annotated[list[Text], Field(max_length=256)] = []

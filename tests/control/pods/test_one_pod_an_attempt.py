@@ -68,7 +68,8 @@ class World:
         self.state.pods.note(*known)
         self.state.absorb(known, 0.0)
         self.launcher.numbers = []
-        started = await self.starter.start(self.state, planner, planner.decide(0.0), 0.0, None)
+        chosen = self.starter.choose(self.state, planner, planner.decide(0.0), 0.0)
+        started = await self.starter.start(self.state, planner, chosen, 0.0, None)
         return self.launcher.numbers, [hold.reason for hold in started.holds]
 
 

@@ -68,7 +68,8 @@ class Runs:
         state = self.states[uid]
         planner = state.bind(DAG, [], 0.0, 0.0)
         starter = PodStarter(self.launcher, self.book, self.pods)
-        started = await starter.start(state, planner, planner.decide(0.0), 0.0, None)
+        chosen = starter.choose(state, planner, planner.decide(0.0), 0.0)
+        started = await starter.start(state, planner, chosen, 0.0, None)
         return [hold.reason for hold in started.holds]
 
 

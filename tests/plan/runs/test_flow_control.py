@@ -205,7 +205,12 @@ def test_an_http_task_that_needs_a_pod_gets_one() -> None:
         ({"a": {"wait": {}}}, "spec.tasks.a.wait: needs one end; write either duration or until"),
         ({"a": {"compute": {"x": "1 +"}}}, "spec.tasks.a.compute.x: `1 +`"),
         ({"a": {"compute": {"x-y": "1"}}}, "spec.tasks.a.compute.x-y: not an output name"),
-        ({"a": {"compute": {"x": "1"}, "pools": [{"name": "p"}]}}, "spec.tasks.a.pools: pools count pods"),
+        ({"a": {"compute": {"x": "1"}, "pools": [{"name": "p"}]}}, "spec.tasks.a.pools: pools limit what uses"),
+        (
+            {"a": {"wait": {"duration": "1s"}, "pools": [{"name": "p"}]}},
+            "`wait` uses nothing; remove it, or call a DAG",
+        ),
+        ({"a": {"approval": {}, "pools": [{"name": "p"}]}}, "spec.tasks.a.pools: pools limit what uses something"),
         (
             {"a": {"compute": {"x": "1"}, "wait": {"duration": "1s"}}},
             "spec.tasks.a: wait and compute exclude each other",

@@ -66,7 +66,6 @@ def test_results_that_are_too_large_fail_the_run() -> None:
         ),
         ({"tasks": {"s": {"dag": {"name": "o"}, "script": {"shell": "x"}}}}, "script and dag exclude each other"),
         ({"tasks": {"s": {"dag": {"name": "o"}, "image": "x"}}}, "spec.tasks.s.image: dag tasks need no image"),
-        ({"tasks": {"s": {"dag": {"name": "o"}, "pools": [{"name": "p"}]}}}, "spec.tasks.s.pools: pools count pods"),
     ],
 )
 def test_what_a_dag_cannot_say_is_refused_with_the_field(spec: dict[str, Any], words: str) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 from tradewind.control.dagrun import lean
 from tradewind.control.dagrun.attempt_log import Packed
 from tradewind.control.dagrun.sanitize import sanitized
+from tradewind.control.pods.labels import slots_of
 from tradewind.kube.labels import ATTEMPT, BACKFILL, DAG, DEPTH, HOW, ITEM, ROOT, RUN, TASK, TRIGGER, TRIGGER_DEPTH
 from tradewind.kube.resources import deleting
 from tradewind.model import dag_name
 from tradewind.model.duration import instant, stamp
 from tradewind.model.run import FINAL_PHASES
+from tradewind.plan.capacity.pool_allotment import PoolId
 from tradewind.plan.outcomes.attempt import key
 from tradewind.plan.runs.decision import RunFacts
 from tradewind.plan.starts.start_values import variables
@@ -20,6 +22,7 @@ from tradewind.plan.starts.start_values import variables
 DATES = ("logicalDate", "intervalStart", "intervalEnd")
 NO_DATES: Mapping[str, str] = {}
 NO_BACKFILLS = frozenset[str]()
+NO_SLOTS: Mapping[PoolId, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class Run:
     """The attempt that made it, for a run of a sub-DAG. Once it has begun, its status tells, and its labels no longer do."""
     root: str = ""
     """Uid of the outermost enclosing run, for a run of a sub-DAG."""
+    slots: Mapping[PoolId, int] = field(default_factory=dict)
+    """The slots that it holds for its caller until it has ended."""
     dates: Mapping[str, str] = field(default_factory=dict)
     """logicalDate, intervalStart and intervalEnd, where its spec sets them."""
     moment: float = 0.0
@@ -203,6 +208,7 @@ def read_run(body: Mapping[str, Any]) -> Run:
         until=tuple(spec.get("until") or ()),
         caller=caller,
         root=root,
+        slots=(slots_of(meta.get("labels") or {}, meta["namespace"]) or NO_SLOTS) if caller else NO_SLOTS,
         dates={name: spec[name] for name in DATES if name in spec} if dated else NO_DATES,
         moment=_moment(spec["logicalDate"], created) if dated else created,
         queue=spec.get("queue") or "",

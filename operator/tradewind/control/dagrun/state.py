@@ -252,4 +252,6 @@ def _assume(planner: Planner, run: Run) -> None:
     for unit in planner.ledger.units.values():
         if unit.state is State.READY and unit.task in planner.podless:
             item = waiting.get(unit.key, {})
+            if planner.definition.tasks[unit.task].pools and item.get("reason", "Pool").startswith("Pool"):
+                continue  # It waits for slots, as the status says of it, or of another that claims the same.
             planner.tell_live(unit.key, Live(unit.next, reason=item.get("reason", ""), message=item.get("message", "")))

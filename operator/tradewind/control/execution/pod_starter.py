@@ -1,10 +1,11 @@
-"""Turns a plan's starts into pods, within the run's parallelism, its pools and what the API server accepts."""
+"""Chooses the starts of a plan that the run's parallelism and its pools allow, and turns them into pods, as far as the API server accepts."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
+from tradewind.control.dagrun.run import Run
 from tradewind.control.dagrun.state import RunState
 from tradewind.control.execution.start_backoff import StartBackoff
 from tradewind.control.pods.launcher import Held, Launched, PodLauncher, Prepared, StartRefused
@@ -39,6 +40,17 @@ class Started:
 NOTHING = Started()
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The starts that may be made now."""
+
+    pods: Sequence[Start]
+    podless: Sequence[Start]
+    waiting: Sequence[Start]
+    """Those of tasks without pods that wait for slots."""
+    holds: Sequence[Hold]
+
+
 class PodStarter:
     """Starts attempts. Holds explain those that can't start now."""
 
@@ -46,13 +58,13 @@ class PodStarter:
         self._launcher, self._pools, self._pods = launcher, pools, pods
         self._backoff: WeakKeyDictionary[RunState, StartBackoff] = WeakKeyDictionary()
 
-    async def start(self, state: RunState, planner: Planner, plan: Plan, now: float, woken_at: float | None) -> Started:
+    async def start(
+        self, state: RunState, planner: Planner, chosen: Chosen, now: float, woken_at: float | None
+    ) -> Started:
         """Creates pods. Raises the first error of the API after trying all."""
-        backoff = self._backoff.setdefault(state, StartBackoff())
+        backoff, due, holds = self._backoff.setdefault(state, StartBackoff()), chosen.pods, chosen.holds
         if backoff.shut(now):
-            self._pools.want_none(state.run.uid)
-            return _started([], 0, False, backoff)
-        due, holds = self._choose(state, plan, backoff, now)
+            return _started(holds, 0, False, backoff)
         more = len(due) >= PER_PASS
         self._give_back(state, due[PER_PASS:])
         due = due[:PER_PASS]
@@ -106,39 +118,59 @@ class PodStarter:
     async def _launch(self, pod: Prepared | StartRefused, woken_at: float | None) -> Launched | StartRefused | Held:
         return pod if isinstance(pod, StartRefused) else await self._launcher.launch(pod, woken_at)
 
-    def _choose(self, state: RunState, plan: Plan, backoff: StartBackoff, now: float) -> tuple[list[Start], list[Hold]]:
-        """The starts that the run's parallelism and its pools allow now."""
+    def choose(self, state: RunState, planner: Planner, plan: Plan, now: float, active: Collection[str] = ()) -> Chosen:
+        """The starts that the run's parallelism and its pools allow now. `active` tasks and items have no pods, and keep their slots."""
+        run, backoff = state.run, self._backoff.setdefault(state, StartBackoff())
         outlived = dict(state.pods.outlived)
-        starts = [start for start in plan.starts if start.key not in backoff and start.key not in outlived]
-        room = len(starts) if plan.room is None else plan.room
-        claiming = [start for start in starts[:room] if start.pools]
-        run = state.run
-        if claiming:
-            granted = self._pools.ask(User(run.namespace, run.name, run.uid, ""), claiming, plan.wanting, now)
-        else:
-            granted = set()
-            self._pools.forget(run.uid)
+        shut = backoff.shut(now)
+        starts = (
+            [] if shut else [start for start in plan.starts if start.key not in backoff and start.key not in outlived]
+        )
+        own = [start for start in plan.podless if start.pools]
+        calls = [start for start in own if planner.definition.tasks[start.task].dag]
+        called = {start.key for start in calls}
+        room = len(starts) + len(calls) if plan.room is None else plan.room
+        roomy = sorted([*starts, *calls], key=_order)[:room] if calls else starts[:room]
+        sensors = [start for start in own if start.key not in called]
+        claiming = sorted([*(start for start in roomy if start.pools), *sensors], key=_order)
+        unknown = [start.key for start in plan.starts] if shut else ()
+        granted = self._pools.ask(_user(run), claiming, plan.wanting, now, {*active, *unknown})
+        for start in own:
+            if start.key in granted:
+                self._pools.keep(run.uid, start.key)
         # Starts that wait for a pool leave their places to those that need none.
-        plain = [start for start in starts if not start.pools][: room - len(granted)]
-        chosen = [start for start in claiming if start.key in granted] + plain
+        taken = sum(start.key in granted for start in roomy)
+        plain = [start for start in starts if not start.pools][: room - taken]
+        made = [start for start in roomy if start.pools and start.key in granted and start.key not in called]
         holds: dict[object, Hold] = {}
+        caller = (run.caller.uid, run.caller.task) if run.caller else ("", "")
         for start in claiming:
             if start.key not in granted and start.pools not in holds:
-                reason, words = self._pools.why(start.pools, run.namespace)
+                reason, words = self._pools.why(start.pools, run.namespace, caller)
                 others = plan.wanting.get(start.pools, 0) - sum(item.key in granted for item in claiming)
                 more = f"; {others} tasks of this run wait" if others > 1 else ""
                 holds[start.pools] = Hold(start.key, reason, f"{words}{more}")
-        for key in (start.key for start in plan.starts if start.key in outlived):
+        for key in () if shut else (start.key for start in plan.starts if start.key in outlived):
             words = (
                 f"attempt {outlived[key]} still runs although a later one has ended: the next one starts after its end"
             )
             holds[key] = Hold(key, "EarlierAttemptRuns", words)
-        return chosen, list(holds.values())
+        podless = [start for start in plan.podless if not start.pools or start.key in granted]
+        waiting = [start for start in sensors if start.key not in granted]
+        return Chosen([*made, *plain], podless, waiting, list(holds.values()))
 
     def _give_back(self, state: RunState, starts: Sequence[Start]) -> None:
         for start in starts:
             if start.pools:
                 self._pools.give_back(state.run.uid, start.key)
+
+
+def _order(start: Start) -> tuple[int, int, int]:
+    return start.order
+
+
+def _user(run: Run) -> User:
+    return User(run.namespace, run.name, run.uid, "")
 
 
 def _started(holds: Sequence[Hold], made: int, more: bool, backoff: StartBackoff) -> Started:

@@ -194,11 +194,15 @@ class RunReconciler:
         """Starts attempts unless the run is ending, and returns the result."""
         if plan.phase != "Running" or self.table.overtaken(state, seen.run):
             return NOTHING
+        chosen = self._starter.choose(state, seen.planner, plan, seen.now, self.podless.active(state.run.uid))
+        given_up, late_in = self.podless.give_up(state, seen.planner, chosen.waiting)
+        plan = replace(plan, podless=[*chosen.podless])
         podless, known = self.podless.start(state, seen.planner, plan, seen.now), len(state.attempts.news)
-        started = await self._starter.start(state, seen.planner, plan, seen.now, woken_at)
+        started = await self._starter.start(state, seen.planner, chosen, seen.now, woken_at)
         # A pod that could not be created has ended an attempt, or more are to be created.
-        again = started.again or podless or len(state.attempts.news) > known
-        return replace(started, again=again, unsettled=pacing.spent())
+        again = started.again or podless or given_up or len(state.attempts.news) > known
+        retry_at = started.retry_at if late_in is None else [*started.retry_at, seen.now + late_in]
+        return replace(started, again=again, retry_at=retry_at, unsettled=pacing.spent())
 
     async def _report(self, state: RunState, seen: Observed, plan: Plan, started: Started) -> None:
         """Writes what was planned and done, and schedules the next pass."""

@@ -16,7 +16,7 @@ from tradewind.control.execution.reporter import RunReporter
 from tradewind.control.execution.run_start import Room, RunStarter
 from tradewind.control.execution.run_table import RunTable
 from tradewind.control.podless.executor import Podless
-from tradewind.control.pools.book import PoolBook
+from tradewind.control.pools.book import PoolBook, User
 from tradewind.control.pools.holders import Holders
 from tradewind.control.shared.event_recorder import EventRecorder
 from tradewind.kube.client import Client, Object
@@ -157,7 +157,7 @@ class RunFeed:
         try:
             if state is None:
                 if run.final and not pods:
-                    self._listener.run_seen(run)
+                    self._heard(run)
                     return
                 state = RunState(run, asyncio.get_running_loop().time())
                 self._table.add(state)
@@ -173,12 +173,12 @@ class RunFeed:
             self._unreadable.add(run, f"{error}; the run is left alone until its status is fixed")
             self.forget(run, for_now=True)
             return
-        self._listener.run_seen(run)
+        self._heard(run)
         self._table.wake(run.uid)
 
     def changed(self, run: Run, before: str) -> None:
         """This operator has written a new phase of a run, formerly `before`, or an update of an asset."""
-        self._listener.run_seen(run)
+        self._heard(run)
         if run.phase == before:
             return
         self._teller.report_phase(run, before)
@@ -191,7 +191,18 @@ class RunFeed:
     def gone(self, run: Run) -> None:
         """A run was deleted."""
         self.forget(run)
-        self._listener.run_seen(run, deleted=True)
+        self._heard(run, deleted=True)
+
+    def _heard(self, run: Run, deleted: bool = False) -> None:
+        """Reports a run: first to the pools, in which it may hold slots for the run that made it."""
+        if caller := run.caller:
+            user = User(run.namespace, caller.run, caller.uid, caller.task)
+            if deleted:
+                self._book.part_gone(run.uid, user, caller.number)
+            else:
+                needed = self._table.namespace(caller.uid) == run.namespace
+                self._book.part_seen(run.uid, user, caller.number, run.slots, run.final, needed)
+        self._listener.run_seen(run, deleted)
 
     def forget(self, run: Run, for_now: bool = False) -> None:
         """Drops a run from memory. `for_now`, while it can't be read, its pods are kept."""

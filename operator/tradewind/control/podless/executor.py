@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,7 +26,7 @@ from tradewind.model.value import Output
 from tradewind.plan import pacing
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.expressions.typed_values import accepted
-from tradewind.plan.outcomes.attempt import Attempt
+from tradewind.plan.outcomes.attempt import SOFT, Attempt
 from tradewind.plan.runs.decision import Live, Plan, Start
 from tradewind.plan.runs.planner import Planner
 
@@ -116,6 +116,27 @@ class Podless:
             if start.key not in doing.active:
                 self._begin(doing, state, planner, start, now)
         return bool(plan.podless)
+
+    def active(self, uid: str) -> list[str]:
+        """The tasks and items of a run that are performed."""
+        return list(self._runs[uid].active) if uid in self._runs else []
+
+    def give_up(self, state: RunState, planner: Planner, waiting: Sequence[Start]) -> tuple[bool, float | None]:
+        """Ends those of the sensors waiting for slots whose time is over. Returns whether there were any, and the seconds until the next."""
+        found, left = False, list[float]()
+        for start in waiting:
+            sensor = planner.definition.tasks[start.task].sensor
+            if not sensor or not sensor.timeout or start.number > 1:
+                continue
+            since = _ready(state, planner, start)
+            if (rest := since + seconds(sensor.timeout) - self._clock()) > 0:
+                left.append(rest)
+                continue
+            words = f"it got no slots of its pools within {sensor.timeout}"
+            ended = self._runs.setdefault(state.run.uid, Doing()).ended
+            ended.append(self._failure(start, since, SOFT if sensor.soft_fail else "SensorTimeout", words))
+            found = True
+        return found, min(left, default=None)
 
     def forget(self, uid: str) -> None:
         """Stops all attempts of a run that has ended or belongs to another replica."""

@@ -16,7 +16,7 @@ from tradewind.control.dags.approval_askers import called_dags
 from tradewind.control.dags.call_pins import local_pins, pins_of
 from tradewind.control.dags.revisions import Revisions
 from tradewind.control.podless.descendants import TOO_DEEP, TOO_MANY, Descendants
-from tradewind.control.pods.labels import labels, owner
+from tradewind.control.pods.labels import labels, owner, pool_labels
 from tradewind.control.pods.names import both_names
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import AlreadyExists, Invalid, NotFound
@@ -347,6 +347,7 @@ def _body(name: str, run: RunFacts, call: Call, reuse: str) -> Object:
         "metadata": {
             "name": name,
             "labels": {
+                **pool_labels(start.pools),
                 **labels(run, start),
                 DAG: home(call.dag),
                 DEPTH: str(run.depth + 1),

@@ -69,5 +69,15 @@ def pool_id(claim: PoolClaim, namespace: str) -> PoolId:
 
 
 def pool_labels(claims: Iterable[PoolClaim]) -> dict[str, str]:
-    """The labels for the slots that a pod holds. The book of pools is rebuilt from them."""
+    """The labels for the slots that a pod, or a run of a sub-DAG, holds. The book of pools is rebuilt from them."""
     return {f"{POOL if item.kind == 'Pool' else CLUSTER_POOL}{item.name}": str(item.slots) for item in claims}
+
+
+def slots_of(labels: Mapping[str, str], namespace: str) -> dict[PoolId, int]:
+    """The slots that an object of a namespace holds, by its labels."""
+    found: dict[PoolId, int] = {}
+    for label, value in labels.items():
+        for prefix, kind in ((POOL, "Pool"), (CLUSTER_POOL, "ClusterPool")):
+            if label.startswith(prefix) and value.isdecimal():
+                found[kind, namespace if kind == "Pool" else "", label.removeprefix(prefix)] = int(value)
+    return found

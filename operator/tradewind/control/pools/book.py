@@ -1,15 +1,15 @@
-"""The book of pools: how many slots they have, who holds them (counted from live pods) and who waits."""
+"""The book of pools: how many slots they have, who holds them (counted from what lives: pods, runs of sub-DAGs, sensors) and who waits."""
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tradewind.control.pods.labels import pool_id
+from tradewind.control.pods.labels import pool_id, slots_of
 from tradewind.control.pods.observation import unit_of
 from tradewind.kube.client import Object
-from tradewind.kube.labels import CLUSTER_POOL, POOL, RUN
+from tradewind.kube.labels import RUN
 from tradewind.kube.pod import Pod
 from tradewind.model.pool import PoolAllow, PoolClaim
 from tradewind.model.shown import counted
@@ -52,8 +52,9 @@ class PoolBook:
         self._wake, self._changed, self._owned = wake, changed, owned
         self.capacity: dict[PoolId, int] = {}
         self.held: dict[PoolId, dict[str, tuple[User, int]]] = defaultdict(dict)
-        """By pool and pod (namespace/name), or by the name that stands for a pod that is about to be created."""
-        self._pods: dict[str, list[PoolId]] = {}
+        """By pool and holder: a pod (namespace/name), a run of a sub-DAG (its uid), or the name that stands for a start whose pod or run is
+        about to be created, or that has neither."""
+        self._holders: dict[str, list[PoolId]] = {}
         self._orphans: set[str] = set()
         """Pods (namespace/name) whose labels claim slots, but whose run does not exist."""
         self._used: Counter[PoolId] = Counter()
@@ -70,8 +71,10 @@ class PoolBook:
         self._served: dict[str, float] = {}
         """When (monotonic seconds) each run and each namespace last got slots."""
         self._served_namespace: dict[str, float] = {}
-        self._unsure: defaultdict[str, set[str]] = defaultdict(set)
-        """By run: tasks and items that hold slots for a pod whose creation had an unknown outcome."""
+        self._kept: defaultdict[str, set[str]] = defaultdict(set)
+        """By run: tasks and items that hold slots without an object: the creation of a pod had an unknown outcome, or they have none."""
+        self._called: defaultdict[str, set[tuple[str, str, int]]] = defaultdict(set)
+        """By calling run: attempts (namespace, task or item, number) of which there is the run of a sub-DAG, so that they need no turn."""
         self._checking: asyncio.Handle | None = None
 
     def pool_seen(self, body: Object, deleted: bool) -> None:
@@ -119,16 +122,40 @@ class PoolBook:
         if pod.over:
             self._drop(name)
             self._orphans.discard(name)
-        elif name not in self._pods and name not in self._orphans:
+        elif name not in self._holders and name not in self._orphans:
             namespace = pod.metadata.namespace
-            slots = {pool: number for pool, number in _slots(pod).items() if self._counts(pool, namespace)}
-            if slots:
-                labels_ = pod.metadata.labels
-                user = User(pod.metadata.namespace, labels_.get(RUN, ""), pod.metadata.run_uid, unit_of(pod)[0])
+            labels_ = pod.metadata.labels
+            if slots := self._counting(slots_of(labels_, namespace), namespace):
+                user = User(namespace, labels_.get(RUN, ""), pod.metadata.run_uid, unit_of(pod)[0])
                 self.settle(user.uid, user.key)
                 self._hold(name, user, slots)
                 return True
         return False
+
+    def part_seen(
+        self, uid: str, caller: User, number: int, slots: Mapping[PoolId, int], over: bool, needed: bool
+    ) -> None:
+        """A run that an attempt of another one has made was created, changed, or is `over`. `needed`: whether its caller is active."""
+        if over:
+            self._drop(uid)
+        elif uid not in self._holders and (counting := self._counting(slots, caller.namespace)):
+            self.settle(caller.uid, caller.key)
+            self._hold(uid, caller, counting)
+        if slots and (needed or not over):
+            self._called[caller.uid].add((caller.namespace, caller.key, number))
+        else:
+            self._uncall(caller, number)
+
+    def part_gone(self, uid: str, caller: User, number: int) -> None:
+        """Such a run was deleted."""
+        self._drop(uid)
+        self._uncall(caller, number)
+
+    def _uncall(self, caller: User, number: int) -> None:
+        if caller.uid in self._called:
+            self._called[caller.uid].discard((caller.namespace, caller.key, number))
+            if not self._called[caller.uid]:
+                del self._called[caller.uid]
 
     def release_orphans(self, namespace: str, uid: str) -> None:
         """Releases the slots of pods in a namespace whose run does not exist."""
@@ -143,13 +170,20 @@ class PoolBook:
         self._orphans |= names
 
     def ask(
-        self, user: User, starts: Sequence[Start], total: Mapping[tuple[PoolClaim, ...], int], now: float
+        self,
+        user: User,
+        starts: Sequence[Start],
+        total: Mapping[tuple[PoolClaim, ...], int],
+        now: float,
+        active: Collection[str] = (),
     ) -> set[str]:
-        """Assigns slots to a run's starts and returns the keys of those that have them. They hold the slots until their pods end, or until
-        `give_back`."""
-        claims, unsure = [], self._unsure.get(user.uid, set())
-        holding = {start.key for start in starts if start.key in unsure}
-        for key in unsure - holding:
+        """Assigns slots to a run's starts and returns the keys of those that have them. They hold the slots until their pods or runs end,
+        or until `give_back`; those that are kept, until they are neither asked for nor `active`."""
+        claims, kept, called = [], self._kept.get(user.uid, set()), self._called.get(user.uid, ())
+        holding = {
+            start.key for start in starts if start.key in kept or (user.namespace, start.key, start.number) in called
+        }
+        for key in kept.difference(holding, active):
             self.give_back(user.uid, key)
         for start in starts:
             if start.key in holding:
@@ -187,16 +221,20 @@ class PoolBook:
             del self._served_namespace[next(iter(self._served_namespace))]
 
     def settle(self, uid: str, key: str) -> None:
-        """Removes the entry that stood for a start's pod: the pod holds its slots itself, is over, or does not exist."""
+        """Removes the entry that stood for a start: its pod or run holds the slots itself, is over, or does not exist."""
         self._drop(_pending(uid, key))
-        self._unsure[uid].discard(key)
-        if not self._unsure[uid]:
-            del self._unsure[uid]
+        self._kept[uid].discard(key)
+        if not self._kept[uid]:
+            del self._kept[uid]
 
     def mark_unsure(self, uid: str, key: str) -> None:
         """Keeps the slots of a start whose pod may or may not have been created, until its run asks for them again."""
         self._stop_waiting(uid)
-        self._unsure[uid].add(key)
+        self._kept[uid].add(key)
+
+    def keep(self, uid: str, key: str) -> None:
+        """Keeps the slots of a start that the operator performs itself, as long as it is active or about to start."""
+        self._kept[uid].add(key)
 
     def give_back(self, uid: str, key: str) -> None:
         """Releases the slots of a start that did not become a pod. Its run delays no others until it asks again."""
@@ -204,8 +242,9 @@ class PoolBook:
         self.settle(uid, key)
 
     def forget(self, uid: str) -> None:
-        """Drops everything that a run wants."""
-        for key in list(self._unsure.get(uid, ())):
+        """Drops everything that a run wants, and what it does without objects."""
+        self._called.pop(uid, None)
+        for key in list(self._kept.get(uid, ())):
             self.settle(uid, key)
         self.want_none(uid)
 
@@ -232,8 +271,8 @@ class PoolBook:
             return f"there is a {other} of this name; write kind: {other}"
         return "create it, or fix `pools`"
 
-    def why(self, claims: Sequence[PoolClaim], namespace: str) -> tuple[str, str]:
-        """Reason and message for a task that waits for slots."""
+    def why(self, claims: Sequence[PoolClaim], namespace: str, caller: tuple[str, str] = ("", "")) -> tuple[str, str]:
+        """Reason and message for a task that waits for slots, in a run that `caller` (uid and task of a run) has made."""
         for item in claims:
             pool = pool_id(item, namespace)
             where = f" in namespace {namespace}" if item.kind == "Pool" else ""
@@ -254,6 +293,10 @@ class PoolBook:
             parts.append(
                 f"{item.kind} {item.name!r}: {used} of {slots} {'is' if used == 1 else 'are'} held{self._of(item)}"
             )
+            if caller[0] in self._by_run and any(
+                (user.uid, user.key) == caller for user, _ in self.held.get(pool, {}).values()
+            ):
+                parts.append(f"{caller[1]}, which has made this run, holds some until this run ends")
         return "PoolFull", "; ".join(parts)
 
     def _of(self, item: PoolClaim) -> str:
@@ -277,18 +320,21 @@ class PoolBook:
         allow = self._allow.get(pool)
         return allow is None or admits(allow, namespace, self._labels.get(namespace))
 
+    def _counting(self, slots: Mapping[PoolId, int], namespace: str) -> dict[PoolId, int]:
+        return {pool: number for pool, number in slots.items() if self._counts(pool, namespace)}
+
     def _counts(self, pool: PoolId, namespace: str) -> bool:
-        """Whether a pod's labels about slots count in its namespace. They do while the namespace's labels are unknown."""
+        """Whether an object's labels about slots count in its namespace. They do while the namespace's labels are unknown."""
         allow = self._allow.get(pool)
         unknown = allow is not None and allow.namespace_selector is not None and namespace not in self._labels
         return unknown or self._may(pool, namespace)
 
     def _disown(self, pools: Iterable[PoolId]) -> None:
-        """Releases slots held by pods of namespaces that the pools don't admit, whatever the pods' labels say."""
+        """Releases slots held in namespaces that the pools don't admit, whatever the labels of objects say."""
         for pool in pools:
             for name, (user, _) in list(self.held.get(pool, {}).items()):
                 if not self._counts(pool, user.namespace):
-                    self._pods[name].remove(pool)
+                    self._holders[name].remove(pool)
                     self._release(name, [pool])
 
     def _line_up(self, uid: str, claims: Sequence[Claim]) -> None:
@@ -310,7 +356,7 @@ class PoolBook:
 
     def _hold(self, name: str, user: User, slots: Mapping[PoolId, int]) -> None:
         self._drop(name)
-        self._pods[name] = list(slots)
+        self._holders[name] = list(slots)
         for pool, number in slots.items():
             self.held[pool][name] = (user, number)
             self._count(user, pool, number)
@@ -318,7 +364,7 @@ class PoolBook:
         self._touch(slots)
 
     def _drop(self, name: str) -> None:
-        self._release(name, self._pods.pop(name, []))
+        self._release(name, self._holders.pop(name, []))
 
     def _release(self, name: str, pools: Sequence[PoolId]) -> None:
         for pool in pools:
@@ -356,18 +402,8 @@ class PoolBook:
 
 
 def _pending(uid: str, key: str) -> str:
-    """The name that stands for a pod before it exists; no pod can have it."""
+    """The name that stands for a start without an object; no pod and no run can have it."""
     return f"{uid}//{key}"
-
-
-def _slots(pod: Pod) -> dict[PoolId, int]:
-    found: dict[PoolId, int] = {}
-    for label, value in pod.metadata.labels.items():
-        for prefix, kind in ((POOL, "Pool"), (CLUSTER_POOL, "ClusterPool")):
-            if label.startswith(prefix) and value.isdecimal():
-                namespace = pod.metadata.namespace if kind == "Pool" else ""
-                found[kind, namespace, label.removeprefix(prefix)] = int(value)
-    return found
 
 
 def status(book: PoolBook, pool: PoolId, shown: int = 20) -> dict[str, Any]:

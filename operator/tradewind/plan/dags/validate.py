@@ -162,9 +162,10 @@ def contents(tasks: Mapping[str, Task], unknown: Container[str] = ()) -> Iterato
 
 
 def _podless(path: str, task: Task) -> Iterator[Problem]:
-    """Problems of waits, approvals and computations."""
-    if task.pools and task.podless and not task.http:
-        yield Problem(f"{path}.pools", "pools count pods, and this task has none", "remove it")
+    """Problems of tasks without pods."""
+    if task.pools and (idle := next((way for way in ("wait", "approval", "compute") if getattr(task, way)), "")):
+        there = "remove it, or call a DAG with it and claim the pools in that call"
+        yield Problem(f"{path}.pools", f"pools limit what uses something, and `{idle}` uses nothing", there)
     if wait := task.wait:
         if bool(wait.duration) == bool(wait.until):
             found = Problem(f"{path}.wait", "needs one end", "write either duration or until")

@@ -33,6 +33,8 @@ class Start:
     why: str
     priority: int = 0
     pools: tuple[PoolClaim, ...] = ()
+    place: int = 0
+    """The position of the task in the DAG."""
     ooms: int = 0
     """The number of attempts that ran out of memory before."""
     avoid_spot: bool = False
@@ -42,6 +44,11 @@ class Start:
     def key(self) -> str:
         """The task, or the item of it."""
         return key(self.task, self.index)
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """Sorts starts of different kinds as each kind is sorted."""
+        return -self.priority, self.place, -1 if self.index is None else self.index
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +83,9 @@ class Plan:
     starts: list[Start] = field(default_factory=list)
     """Starts, in the order in which to make them, within the limits of fan-outs."""
     podless: list[Start] = field(default_factory=list)
-    """Starts of tasks that need no pod, and so no room."""
+    """Starts of tasks that need no pod. Only calls of DAGs that claim pools need room: they take it with their slots."""
     room: int | None = None
-    """How many of them the run's parallelism allows; None for all."""
+    """How many pods and such calls the run's parallelism allows; None for all."""
     wanting: dict[tuple[PoolClaim, ...], int] = field(default_factory=dict)
     """The number of ready tasks and items, by the pools that they need."""
     stops: list[Stop] = field(default_factory=list)

@@ -38,9 +38,10 @@ def select_starts(ledger: TaskLedger, plan: Plan) -> None:
         plan.holds.append(Hold(first.key, "Parallelism", f"{turns(hidden)}: {what}"))
         plan.held += hidden
     pods, runs, free = ([*merge(*chosen[way], key=_order)] for way in Way)
-    runs = _with_room(ledger, plan, pods, runs)
+    claiming = [pair for pair in runs if _claims(ledger, pair)]
+    runs = _with_room(ledger, plan, pods, [pair for pair in runs if not _claims(ledger, pair)])
     plan.starts = [_start(ledger, unit, entry) for entry, unit in pods]
-    plan.podless = [_start(ledger, unit, entry) for entry, unit in merge(runs, free, key=_order)]
+    plan.podless = [_start(ledger, unit, entry) for entry, unit in merge(runs, claiming, free, key=_order)]
     if ledger.suspended:
         _suspend(ledger, plan)
 
@@ -54,14 +55,18 @@ def _order(pair: tuple[Entry, Unit]) -> Entry:
     return pair[0]
 
 
+def _claims(ledger: TaskLedger, pair: tuple[Entry, Unit]) -> bool:
+    return bool(ledger.definition.tasks[pair[1].task].pools)
+
+
 def _with_room(
     ledger: TaskLedger, plan: Plan, pods: list[tuple[Entry, Unit]], runs: list[tuple[Entry, Unit]]
 ) -> list[tuple[Entry, Unit]]:
-    """The runs of other DAGs that start together with the pods: as many of both as there is room for, in order. A pod
-    that waits for a pool takes no room."""
+    """The runs of other DAGs that start together with the pods: as many of both as there is room for, in order. What
+    waits for a pool takes no room."""
     if plan.room is None or not runs:
         return runs
-    ahead = [pair for pair in pods if not ledger.definition.tasks[pair[1].task].pools]
+    ahead = [pair for pair in pods if not _claims(ledger, pair)]
     first = {entry for entry, _ in islice(merge(ahead, runs, key=_order), plan.room)}
     started = [pair for pair in runs if pair[0] in first]
     plan.room -= len(started)
@@ -92,6 +97,7 @@ def _start(ledger: TaskLedger, unit: Unit, entry: Entry) -> Start:
         unit.why,
         -entry[0],
         tuple(ledger.definition.tasks[unit.task].pools),
+        entry[1],
         ooms=sum(attempt.reason == "OOMKilled" for attempt in unit.ended),
         avoid_spot=terms.retries.avoid_spot and last_chance,
     )
