@@ -121,6 +121,29 @@ async def test_a_run_hands_back_results_and_params_keep_their_types(operated: Wo
         )
 
 
+async def test_a_called_dag_has_the_date_that_its_task_gives_it(operated: World) -> None:
+    async with operated.client() as client:
+        child = operated.dag(
+            "dated", {"a": {"compute": {"at": "run.intervalStart"}}}, outputs={"at": "tasks.a.outputs.at"}
+        )
+        await operated.create(client, DAGS, child)
+        dag = {"name": "dated", "logicalDate": "$[[ item ]]"}
+        tasks = {"day": {"forEach": {"items": ["2026-01-30T06:00:00+01:00", "2026-01-31T06:00:00Z"]}, "dag": dag}}
+        run = await operated.start(client, operated.dag("gives-dates", tasks))
+        status = await operated.finished(client, run)
+        assert status["outputs"] == {
+            "day[0]": {"at": "2026-01-30T06:00:00+01:00"},
+            "day[1]": {"at": "2026-01-31T06:00:00Z"},
+        }
+        dates = [item["spec"].get("logicalDate") for item in await parts(operated, client, run)]
+        assert dates == ["2026-01-30T06:00:00+01:00", "2026-01-31T06:00:00Z"]
+        tasks = {"day": {"dag": {"name": "dated", "logicalDate": "$[[ run.name ]]"}}}
+        status = await operated.result(client, operated.dag("gives-no-date", tasks))
+        (failure,) = status["failures"]
+        assert failure["reason"] == "ExpressionError" and "dag.logicalDate: " in failure["message"]
+        assert "is not a point in time" in failure["message"]
+
+
 async def test_a_retry_runs_again_only_what_had_failed_within(operated: World) -> None:
     flaky = 'if test -e "$WORK/$FLAG"; then echo "{}" > "$TRADEWIND_OUTPUTS"; else touch "$WORK/$FLAG"; exit 7; fi'
     async with operated.client() as client:

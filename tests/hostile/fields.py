@@ -30,7 +30,7 @@ TASKS: dict[str, Body] = {
     "wait": {"wait": {"duration": "1s"}},
     "until": {"wait": {"until": "2020-01-01T00:00:00Z"}},
     "approval": {"approval": {"message": "m", "timeout": "2s", "questions": {"q": {"type": "string", "default": "a"}}}},
-    "dag": {"dag": {"name": "none", "params": {"a": 1}}},
+    "dag": {"dag": {"name": "none", "params": {"a": 1}, "logicalDate": "2026-01-31T06:00:00Z"}},
     "each": {"forEach": {"items": [1, 2], "name": "$[[ item ]]"}, "compute": {"n": "item"}},
     "matrix": {"forEach": {"matrix": {"axes": {"a": [1, 2]}, "exclude": [{"a": 1}], "include": [{"a": 3}]}}, "compute": {"n": "1"}},
     "range": {"forEach": {"range": {"start": 0, "stop": 2, "step": 1}}, "compute": {"n": "index"}},

@@ -83,6 +83,10 @@ class SubDAG(Model):
     params: Params = {}
     """Values for the DAG's params. `$[[ ]]` is rendered; an expression that is the whole value keeps its type."""
 
+    logical_date: ShortText = ""
+    """Logical date of the run, with time zone, e.g. 2026-01-31T06:00:00Z. `$[[ ]]` is rendered. By default the run has the
+    dates of its caller."""
+
     @property
     def key(self) -> str:
         """What tells it from the other DAGs that tasks of the same manifest run: the name, or `.NAME` of a local one."""

@@ -270,6 +270,16 @@ async def test_a_forged_run_of_a_sub_dag_is_not_believed(forged: Body, why: str)
     assert told and told[0][0] == usual and why in told[0][1]
 
 
+async def test_a_run_of_another_date_than_the_call_gives_does_not_count() -> None:
+    api, date = Api(0.0), "2026-03-01T00:00:00Z"
+    usual, other = both_names(RUN, START)
+    api.of("ours", RUNS, usual, START, spec=CALLED, status={"phase": "Succeeded"})
+    sub_dags = SubDAGs(api, {}, lambda uid: None)
+    assert (await sub_dags._make(RUN, Call(START, "child", {"v": 1}, 0))).name == usual
+    made = await sub_dags._make(RUN, Call(START, "child", {"v": 1}, 0, date))
+    assert made.name == other and made.dates == {"logicalDate": date}
+
+
 PARAM: Body = {"v": {"type": "integer"}, "w": {"default": "usual"}}
 ALONE: Body = {"params": PARAM, "tasks": {"x": {"compute": {"n": "1"}}}}
 CALLS: Body = {"params": PARAM, "tasks": {"x": {"dag": {"name": "leaf"}}}}

@@ -38,6 +38,14 @@ def refusal(spec: Any) -> str:
             {"tasks": {"a": task(timeout="soon")}},
             "spec.tasks.a.timeout: 'soon' is not a duration; write a number and a unit",
         ),
+        (
+            {"tasks": {"a": {"dag": {"name": "b", "logicalDate": "2026-01-31T06:00:00"}}}},
+            "spec.tasks.a.dag.logicalDate: '2026-01-31T06:00:00' has no time zone: add Z",
+        ),
+        (
+            {"tasks": {"a": {"dag": {"name": "b", "logicalDate": "$[[ params.day ]]"}}}},
+            "spec.tasks.a.dag.logicalDate: `params.day`",
+        ),
         ({"tasks": {"a": task(script={"python": "1"}, command=["x"])}}, "script and command/args exclude each other"),
         ({"tasks": {"a": task(script={})}}, "spec.tasks.a.script: needs one program; write either python or shell"),
         ({"tasks": {"a": task(script={"python": "1", "shell": "1"})}}, "write either python or shell"),

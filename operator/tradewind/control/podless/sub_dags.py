@@ -47,6 +47,12 @@ class Call:
     params: Mapping[str, Any]
     previous: int
     """The number of the previous attempt, whose run did not succeed and whose results are kept; 0 for none."""
+    logical_date: str = ""
+    """Of the run; empty for the dates of its caller."""
+
+    def dates(self, run: RunFacts) -> dict[str, str]:
+        """The dates of the run that `run` makes, by their names in its spec."""
+        return {"logicalDate": self.logical_date} if self.logical_date else run.dates
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +298,7 @@ def _differs(found: Run, run: RunFacts, call: Call) -> str:
         return f"it is of DAG {found.dag}"
     if not _alike(_plain(call.params), found.params):
         return "its params are others"
-    if dict(found.dates) != run.dates or found.queue:
+    if dict(found.dates) != call.dates(run) or found.queue:
         return "its dates or its queue are others"
     if found.only or found.until:
         return "it runs some of its tasks only"
@@ -359,7 +365,7 @@ def _body(name: str, run: RunFacts, call: Call, reuse: str) -> Object:
         },
         "spec": {
             "dag": call.dag,
-            **run.dates,
+            **call.dates(run),
             **({"params": dict(call.params)} if call.params else {}),
             **({"reuse": {"run": reuse}} if reuse else {}),
         },

@@ -153,6 +153,7 @@ class Worker:
             dag.within(home(planner.ledger.run.dag)),
             call_params(planner, dag, renderer),
             ended[-1].number if ended and not ended[-1].succeeded else 0,
+            _logical_date(dag, renderer),
         )
 
         async def run(say: Say) -> Outputs:
@@ -192,6 +193,17 @@ def _computed(planner: Planner, start: Start, task: Task) -> Outputs:
         except ExpressionError as error:
             raise Unrenderable(f"spec.tasks.{start.task}.compute.{name}: {error}") from None
     return found
+
+
+def _logical_date(dag: SubDAG, renderer: Renderer) -> str:
+    """The logical date of the run that a task makes; empty for the dates of its caller. Raises Unrenderable."""
+    text = renderer.plain("dag.logicalDate", dag.logical_date)
+    if dag.logical_date:
+        try:
+            instant(text)
+        except ValueError as error:
+            raise Unrenderable(f"dag.logicalDate: {error}") from None
+    return text
 
 
 def _until(wait: Wait, renderer: Renderer, since: int) -> float:

@@ -29,6 +29,7 @@ def templated(name: str, task: Task) -> Iterator[tuple[str, str]]:
         yield f"{path}.approval.message", task.approval.message
     if task.dag:
         yield from interpolation.leaves(task.dag.params, f"{path}.dag.params")
+        yield f"{path}.dag.logicalDate", task.dag.logical_date
     if task.sensor:
         for field, text in sensor.asks(task.sensor):
             yield f"{path}.sensor.{field}", text

@@ -161,6 +161,15 @@ def contents(tasks: Mapping[str, Task], unknown: Container[str] = ()) -> Iterato
         yield from _on_oom(path, task)
 
 
+def _written(path: str, text: str, parse: Callable[[str], float]) -> Iterator[Problem]:
+    """A time that can't be read, unless it is rendered."""
+    if text and "$[[" not in text:
+        try:
+            parse(text)
+        except ValueError as error:
+            yield Problem(path, str(error))
+
+
 def _podless(path: str, task: Task) -> Iterator[Problem]:
     """Problems of tasks without pods."""
     if task.pools and (idle := next((way for way in ("wait", "approval", "compute") if getattr(task, way)), "")):
@@ -170,12 +179,10 @@ def _podless(path: str, task: Task) -> Iterator[Problem]:
         if bool(wait.duration) == bool(wait.until):
             found = Problem(f"{path}.wait", "needs one end", "write either duration or until")
             yield found if wait.duration else found.resting(f"{path}.wait.duration", f"{path}.wait.until")
-        for field, text, parse_time in (("duration", wait.duration, seconds), ("until", wait.until, instant)):
-            if text and "$[[" not in text:
-                try:
-                    parse_time(text)
-                except ValueError as error:
-                    yield Problem(f"{path}.wait.{field}", str(error))
+        yield from _written(f"{path}.wait.duration", wait.duration, seconds)
+        yield from _written(f"{path}.wait.until", wait.until, instant)
+    if task.dag:
+        yield from _written(f"{path}.dag.logicalDate", task.dag.logical_date, instant)
     if task.http:
         yield from sensor.check_headers(f"{path}.http.headers", task.http.headers)
         if not task.http.pod and not task.pools:
