@@ -11,6 +11,8 @@ __all__ = ["cluster", "namespace", "pytest_runtestloop"]
 
 RELEASES = ("admission_webhook", "event_service", "secrets", "admission_policies")
 """Files whose tests install the chart: releases take CRDs from each other, so one worker runs them all."""
+LONG = ("fault_campaign", "bench", "examples", "admission_webhook", "killed_operators")
+"""Files that take long: workers take them first, so that none is left alone with one at the end."""
 
 
 class Files(LoadFileScheduling):
@@ -21,4 +23,10 @@ class Files(LoadFileScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling | None:
+    config.option.loadscopereorder = False  # by the number of tests, which says little about their time
     return Files(config, log) if config.getvalue("dist") == "loadfile" else None  # type: ignore[arg-type]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the long files first."""
+    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in LONG)
