@@ -10,10 +10,11 @@ import shutil
 import signal
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tradewind.tasks import pack, sources, stores
+from tradewind.tasks import archives, pack, sources, stores
 from tradewind.tasks.s3 import Bucket
 from tradewind.tasks.stores import Failed, Missing, Store, Volume
 
@@ -106,7 +107,7 @@ def _bring_file(store: Store | None, item: dict[str, Any], target: Path, what: s
         size, sha256 = pack.digest(file)
         _verify(item, what, size, sha256)
         if item.get("unpack"):
-            sources.unpack(file, target)
+            archives.unpack(file, target)
         elif item.get("artifact", {}).get("type") == "folder":
             pack.unpack(file, target)
         else:
@@ -211,6 +212,10 @@ def main() -> int:
     except Problem as problem:
         print(problem, file=sys.stderr)
         say(env, json.dumps({"reason": problem.reason, "message": str(problem)[:2000]}))
+        return 1
+    except Exception as error:  # whatever a server or an archive brings, the attempt says why it ended
+        traceback.print_exc()
+        say(env, json.dumps({"reason": "ArtifactError", "message": f"{type(error).__name__}: {error}"[:2000]}))
         return 1
     say(env, text)
     return 0

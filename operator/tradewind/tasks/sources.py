@@ -2,16 +2,13 @@
 
 import http.client
 import shutil
-import tarfile
 import time
 import urllib.error
 import urllib.request
-import zipfile
-from pathlib import Path
 from typing import BinaryIO
 
 from tradewind.tasks.http import Redirects
-from tradewind.tasks.pack import CHUNK, UnsafeArchive
+from tradewind.tasks.pack import CHUNK
 from tradewind.tasks.stores import Failed, Missing, Store, strays
 
 TIMEOUT = 60
@@ -53,10 +50,11 @@ def download(url: str, into: BinaryIO) -> None:
 
 def below(store: Store, prefix: str) -> list[str]:
     """The keys below a prefix that ends with `/`. Raises Missing, Failed."""
-    found = [key for key in store.keys(prefix, OBJECTS + 1) if not key.endswith("/")]
-    if not found:
+    keys = store.keys(prefix, OBJECTS + 1)
+    found = [key for key in keys if not key.endswith("/")]
+    if not keys or (not found and len(keys) <= OBJECTS):
         raise Missing(f"there is nothing below {prefix} in {store.base}")
-    if len(found) > OBJECTS:
+    if len(keys) > OBJECTS:
         raise Failed(f"there are more than {OBJECTS} objects below it: name a longer key, or make an archive of them")
     return found
 
@@ -68,31 +66,3 @@ def safe(key: str) -> str:
             f"{key[:200]!r} is not a key: write one without a `/` at its beginning, and without `.` or `..` parts"
         )
     return key
-
-
-def unpack(archive: BinaryIO, folder: Path) -> None:
-    """Unpacks a tar or zip archive made by anyone, whose files everybody may read then. Raises UnsafeArchive."""
-    folder.mkdir(parents=True)
-    archive.seek(0)
-    try:
-        if zipfile.is_zipfile(archive):
-            _unzip(archive, folder)
-        else:
-            archive.seek(0)
-            with tarfile.open(fileobj=archive, mode="r:*") as members:
-                members.extractall(folder, filter="data")
-    except tarfile.FilterError as error:
-        raise UnsafeArchive(f"the archive holds {error.tarinfo.name!r}, which is no file or folder below it") from None
-    except (tarfile.TarError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
-        raise UnsafeArchive(f"not a tar or zip archive that can be unpacked: {error}") from None
-    for path in folder.rglob("*"):
-        if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-
-
-def _unzip(archive: BinaryIO, folder: Path) -> None:
-    with zipfile.ZipFile(archive) as members:
-        for member in members.infolist():
-            made = Path(members.extract(member, folder))
-            if member.external_attr >> 16 & 0o100 and made.is_file():
-                made.chmod(0o755)
