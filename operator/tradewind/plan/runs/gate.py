@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tradewind.model.task import Task
+from tradewind.plan import pacing
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.dags.definition import Definition
-from tradewind.plan.dags.graph import reach
 from tradewind.plan.expressions import cel_rule
 from tradewind.plan.expressions.scope import Scope, Values, evaluate
 from tradewind.plan.outcomes.state import FINAL, State
@@ -44,48 +44,51 @@ class Askers:
     Trigger rules alone don't say so: AllSucceeded ends a task when its first dependency has failed, and AllDone keeps a
     task's result while what comes before it is tried again. An approval waits for all upstream of it, but not past
     rules that are content with the first end; in a run that was retried or edited past these too, and so do runs of
-    other DAGs, which may ask as well. Sets of tasks are bits, at their places in the order."""
+    other DAGs, which may ask as well. A task is settled once it and all upstream of it have ended; each becomes so once,
+    so that the whole costs a visit of each dependency."""
 
     def __init__(self, definition: Definition) -> None:
-        tasks, self._definition = definition.tasks, definition
-        self._asking = frozenset(name for name, task in tasks.items() if task.approval is not None or task.dag)
-        self._above: dict[tuple[str, bool], int] = {}
-        self.clear()
+        self._tasks, self._graph = definition.tasks, definition.graph
+        self._asking = frozenset(name for name, task in self._tasks.items() if task.approval is not None or task.dag)
+        self.clear(reworked=False)
 
-    def clear(self) -> None:
-        """Forgets what has ended."""
-        self._ended = 0
+    def clear(self, reworked: bool) -> None:
+        """Forgets what has ended. `reworked` says whether the run was retried or edited."""
+        self._reworked = reworked
+        self._ended: set[str] = set()
         self._waiting: dict[str, list[str]] = {}
+        self._unsettled = {
+            name: len(above) if self._waits(name) else 0 for name, above in self._graph.upstream.items() if self._asking
+        }
+        """The number of dependencies that are not settled, where they matter."""
+
+    def _waits(self, task: str) -> bool:
+        rule = self._tasks[task].trigger_rule
+        return self._reworked or (rule in RULES and rule not in EARLY)
 
     def end(self, task: str) -> list[str]:
-        """Notes that a task has ended; returns the units that waited for it."""
-        if self._asking:
-            self._ended |= 1 << self._definition.links.place[task]
-        return self._waiting.pop(task, [])
+        """Notes that a task has ended; returns the units that have waited for what is settled now."""
+        found: list[str] = []
+        if not self._asking:
+            return found
+        self._ended.add(task)
+        settled = [] if self._unsettled[task] else [task]
+        while settled:
+            pacing.pause()
+            for below in self._graph.downstream[settled.pop()]:
+                if self._waits(below):
+                    self._unsettled[below] -= 1
+                    if not self._unsettled[below]:
+                        found += self._waiting.pop(below, [])
+                        settled += [below] if below in self._ended else []
+        return found
 
-    def hold(self, task: str, key: str, reworked: bool) -> Ruling | None:
-        """What a unit waits for, if anything. `reworked` says whether the run was retried or edited."""
-        if task not in self._asking:
+    def hold(self, task: str, key: str) -> Ruling | None:
+        """What a unit waits for, if anything."""
+        if task not in self._asking or not self._unsettled[task] or (self._tasks[task].dag and not self._reworked):
             return None
-        if (task, reworked) not in self._above:
-            self._above[task, reworked] = self._before(task, reworked)
-        going = self._above[task, reworked] & ~self._ended
-        if not going:
-            return None
-        last = self._definition.graph.order[going.bit_length() - 1]
-        self._waiting.setdefault(last, []).append(key)
-        return State.BLOCKED, f"{last}, upstream of it, has not ended"
-
-    def _before(self, task: str, reworked: bool) -> int:
-        tasks, graph = self._definition.tasks, self._definition.graph
-        if not reworked and tasks[task].dag:
-            return 0
-
-        def waits(name: str) -> bool:
-            return reworked or (tasks[name].trigger_rule in RULES and tasks[name].trigger_rule not in EARLY)
-
-        found = reach([task], {name: above for name, above in graph.upstream.items() if waits(name)})
-        return sum(1 << self._definition.links.place[name] for name in found)
+        self._waiting.setdefault(task, []).append(key)
+        return State.BLOCKED, "not all upstream of it has ended"
 
 
 def ruling(gate: Gate) -> Ruling:

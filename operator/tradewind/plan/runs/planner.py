@@ -73,7 +73,7 @@ class Planner:
     def clear(self) -> None:
         """Starts over from the facts."""
         self.ledger.clear()
-        self._askers.clear()
+        self._askers.clear(reworked=bool(self.rounds or self._before))
         tasks = self.definition.tasks
         self._outcome: tuple[Phase, str] | None = None
         self._ends: Values | None = None
@@ -158,10 +158,11 @@ class Planner:
     def tell_cleared(self, key: str, number: int) -> None:
         """Discards the attempts of a task or item up to this one."""
         self._outcome = None
-        if not self._before:
-            self._mark_all()  # what asks for an approval may wait for more from now on
+        first = not self._before
         self._before[key] = number
-        if unit := self.ledger.units.get(key):
+        if first:
+            self.clear()  # what asks for an approval waits for more from now on
+        elif unit := self.ledger.units.get(key):
             unit.before = number
             self._mark(key)
 
@@ -356,7 +357,7 @@ class Planner:
             if advice.wake_at is not None:
                 heappush(self._timers, (advice.wake_at, key))
         if state is State.READY:
-            state, why = self._askers.hold(unit.task, key, bool(self.rounds or self._before)) or (state, why)
+            state, why = self._askers.hold(unit.task, key) or (state, why)
         if key in self.holds and state in LIVE and self.holds[key].reason not in IN_ORDER:
             self._stuck.add(key)
         else:
