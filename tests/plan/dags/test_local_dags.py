@@ -231,3 +231,20 @@ def test_what_tasks_of_local_dags_use_is_what_the_dag_uses() -> None:
     assert found.claims == {"p": "spec.dags.a.tasks.pod.pools[0].name"}
     assert list(found.pods.values()) == ["spec.dags.a.tasks.tried"]
     assert (assets_of(spec), called_by(spec)) == ({"orders"}, {"other"})
+
+
+def test_a_call_is_checked_at_the_cost_of_what_it_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of calls of one local DAG would check its long defaults thousands of times."""
+    seen = 0
+
+    def counted(value: Any, **about: Any) -> Any:
+        nonlocal seen
+        seen += len(str(value))
+        return value
+
+    monkeypatch.setattr("tradewind.plan.expressions.typed_values.checked", counted)
+    monkeypatch.setattr("tradewind.plan.expressions.typed_values.params_problem", lambda values: counted(values) and "")
+    tasks = {f"t{at}": {"dag": {"local": "x"}} for at in range(100)}
+    local = {"x": {"params": {"p": {"type": "list", "default": [[]] * 1_000}}, "tasks": {"a": {"compute": {"n": "1"}}}}}
+    define({"tasks": tasks, "dags": local})
+    assert seen < 20_000

@@ -15,7 +15,7 @@ from tradewind.plan.documents.parts import held, tasks
 from tradewind.plan.documents.problem import Problem
 from tradewind.plan.documents.read import read_partly
 from tradewind.plan.expressions import interpolation
-from tradewind.plan.expressions.typed_values import NO_SUCH_PARAM, resolve
+from tradewind.plan.expressions.typed_values import NO_SUCH_PARAM, resolve_each
 from tradewind.plan.templates.overlay import overlaid
 
 MOST_DEEP = 8
@@ -87,7 +87,9 @@ def misfits(path: str, task: Task, called: Definition) -> Iterator[Problem]:
     assert task.dag is not None  # noqa: S101 - the caller knows
     given = task.dag.params
     rendered = {name for name, value in given.items() if interpolation.leaves(value, "")}
-    for problem in fitting(called, resolve(called.spec.params, given, f"{path}.dag.params", f"{task.dag} declares")[1]):
+    for problem in fitting(
+        called, resolve_each(called.spec.params, given, f"{path}.dag.params", f"{task.dag} declares")[1]
+    ):
         if problem.what == NO_SUCH_PARAM or problem.path.rpartition(".")[2] not in rendered:
             yield problem
     for name in task.outputs if not called.unread.holds("spec.outputs") else ():

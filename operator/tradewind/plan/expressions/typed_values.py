@@ -204,8 +204,18 @@ def resolve(
     root: str = "spec.params",
     there_are: str = "the DAG declares",
 ) -> tuple[dict[str, Any], list[Problem]]:
-    """The effective values, and what is wrong with the given ones. `root` is their path; `there_are` begins the list of
-    declared params in a message."""
+    """The effective values, and what is wrong with the given ones, or with the size of all together. `root` is their
+    path; `there_are` begins the list of declared params in a message."""
+    values, problems = resolve_each(declared, given, root, there_are)
+    if not problems and (words := params_problem(values)):
+        problems.append(Problem(root, words))
+    return values, problems
+
+
+def resolve_each(
+    declared: Mapping[str, Param], given: Mapping[str, Any], root: str, there_are: str
+) -> tuple[dict[str, Any], list[Problem]]:
+    """The same without the size of all together: its cost is that of the given ones, however long defaults are."""
     problems: list[Problem] = []
     try:
         given = checked(dict(given), name=root)
@@ -225,8 +235,6 @@ def resolve(
             problems.append(Problem(f"{root}.{name}", "required", f"give {_ARTICLE[param.type]}"))
             continue
         values[name] = float(value) if param.type == "number" and fits("number", value) else value
-    if not problems and (words := params_problem(values)):
-        problems.append(Problem(root, words))
     return values, problems
 
 
