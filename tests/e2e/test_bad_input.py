@@ -274,7 +274,9 @@ async def test_a_run_without_a_dag_name_is_refused(operated: World) -> None:
 @pytest.mark.e2e
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("world", ["real"], indirect=True)
-async def test_an_image_that_can_not_be_pulled_is_named_and_given_up_after_the_pending_timeout(operated: World) -> None:
+async def test_an_image_that_can_not_be_pulled_is_named_and_failed_as_after_the_pending_timeout(
+    operated: World,
+) -> None:
     terms = {"image": "registry.invalid/nope:1", "pendingTimeout": "25s", "retries": {"infrastructureLimit": 0}}
     async with operated.client() as client:
         name = await operated.start(client, operated.dag("no-pull", {"a": {"command": ["true"], **terms}}))

@@ -140,7 +140,9 @@ class PodSettings(Model):
     skip_on: Expression = ""
     """CEL over exitCode (0 after a success, -1 if there is none), reason (empty after a success), attempt, seconds,
     outputs, params and run, e.g. `exitCode == 99`. If it is true for an attempt, the task is skipped: no attempt
-    follows, and no budget is used. It doesn't apply to losses by the infrastructure."""
+    follows, and no budget is used. A task that fails between two attempts is asked about with the reason
+    LoopFailed (its loop has used up its iterations) or TotalTimeout. It doesn't apply to losses by the
+    infrastructure."""
 
 
 class Teardown(Model):

@@ -58,6 +58,43 @@ def test_an_attempt_for_which_it_is_true_is_recorded_as_skipped(
         assert status["skips"] == [{"task": "a", "message": "its attempt ended as skipOn says"}]
 
 
+@pytest.mark.parametrize(
+    ("reason", "task"),
+    [
+        ("SensorTimeout", {"sensor": {"run": {"dag": "other"}}}),
+        ("ApprovalTimeout", {"approval": {}}),
+        ("Declined", {"approval": {}}),
+        ("HttpError", {"http": {"url": "http://x"}}),
+        ("DeadlineExceeded", {"http": {"url": "http://x"}}),
+        ("SubDAGFailed", {"dag": {"name": "other"}}),
+        ("TotalTimeout", {"wait": {"until": "2030-01-01T00:00:00Z"}, "totalTimeout": "1h"}),
+        ("ExpressionError", {"compute": {"x": "1"}}),
+    ],
+)
+def test_a_task_without_pods_is_skipped_by_the_same_rule(reason: str, task: dict[str, Any]) -> None:
+    made = RunState(read_run({"metadata": META, "spec": {"dag": "d"}, "status": {"phase": "Running"}}))
+    planner = made.bind(define({"tasks": {"a": {**task, "skipOn": f"reason == '{reason}'"}}}), (), 0.0, 0.0)
+    assert finish(made, reason).attempt.reason == "SkippedItself"
+    assert planner.decide(0.0).phase == "Succeeded" and planner.ledger.states["a"] == "Skipped"
+
+
+@pytest.mark.parametrize(("limits", "reason"), [({}, "LoopFailed"), ({"totalTimeout": "1s"}, "TotalTimeout")])
+@pytest.mark.parametrize("skips", [True, False])
+def test_a_loop_that_is_failed_as_is_skipped_or_fails_with_the_reason(
+    limits: dict[str, Any], reason: str, skips: bool
+) -> None:
+    loop = {"until": "false", "maxIterations": 1 if reason == "LoopFailed" else 9, "delay": "5s"}
+    found = state(loop=loop, skipOn=f"reason == '{reason if skips else 'Error'}'", **limits)
+    end = finish(found)
+    planner = found.planner
+    assert planner is not None and end.attempt.succeeded
+    status = runstatus.current(found, planner, planner.decide(0.0), [end], 0.0)
+    if skips:
+        assert status["phase"] == "Succeeded" and status["skips"][0]["message"].endswith(", and skipOn skips it")
+    else:
+        assert status["phase"] == "Failed" and [item["reason"] for item in status["failures"]] == [reason]
+
+
 def test_a_rule_that_fails_ends_a_success_and_leaves_a_failure_alone() -> None:
     task = {"skipOn": "outputs.rows == 0", "retries": {"limit": 3}}
     end = finish(state(**task))

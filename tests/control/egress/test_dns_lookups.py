@@ -75,7 +75,7 @@ async def test_one_slow_name_leaves_room_for_others_of_its_namespace(servers: Se
     await asyncio.gather(*slow)
 
 
-async def test_what_is_given_up_holds_its_share_until_it_ends(
+async def test_what_is_failed_as_holds_its_share_until_it_ends(
     servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So there are never more threads than seats."""

@@ -233,7 +233,7 @@ async def test_each_piece_of_work_of_a_worker_has_a_budget_of_its_own() -> None:
     assert found == [False] * 3
 
 
-async def test_what_can_not_stop_is_given_up_after_many_budgets() -> None:
+async def test_what_can_not_stop_is_failed_as_after_many_budgets() -> None:
     clock, log = Clock(), list[str]()
     host = Host(Evaluator(), budget=1.0, clock=clock)
 

@@ -6,6 +6,7 @@ import pytest
 from tradewind.plan.cel.error import ExpressionError
 from tradewind.plan.documents.problem import Invalid
 from tradewind.plan.outcomes.attempt import Attempt
+from tradewind.plan.runs.failure import failure
 
 from plan.game import Game, defined
 
@@ -81,3 +82,72 @@ def test_a_rule_that_can_not_be_evaluated_raises() -> None:
 def test_defaults_hold_for_every_task() -> None:
     definition = defined({"a": {}, "b": {"skipOn": ""}}, defaults={"skipOn": "exitCode == 99", "image": "x"})
     assert {name: task.skip_on for name, task in definition.tasks.items()} == {"a": "exitCode == 99", "b": ""}
+
+
+# The end of a task that fails between two attempts.
+
+POLL = {
+    "loop": {"until": "outputs.done", "maxIterations": 2, "delay": "10s"},
+    "outputs": {"done": {"type": "boolean"}, "other": {"type": "integer"}},
+}
+
+
+def polled(rule: str, **more: Any) -> Game:
+    """A loop whose condition never holds, and a task that depends on it."""
+    game = Game(defined({"a": {**POLL, "skipOn": rule, **more}, "b": {"dependsOn": ["a"]}}))
+    game.play(outputs=lambda key: {"done": False})
+    return game
+
+
+def same_anew(game: Game) -> None:
+    again = game.anew()
+    again.decide(game.now)
+    assert {key: (unit.state, unit.why) for key, unit in again.ledger.units.items()} == {
+        key: (unit.state, unit.why) for key, unit in game.planner.ledger.units.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("rule", "state"),
+    [
+        ("reason == 'LoopFailed'", "Skipped"),
+        ("reason == 'LoopFailed' && exitCode == -1 && attempt == 2 && iteration == 2 && seconds >= 10", "Skipped"),
+        ("reason == 'LoopFailed' && !outputs.done", "Skipped"),
+        ("reason == 'TotalTimeout'", "Failed"),
+        ("reason == 'LoopFailed' && outputs.other == 1", "Failed"),
+        ("", "Failed"),
+    ],
+)
+def test_a_loop_that_has_used_up_its_iterations_is_skipped_if_the_rule_says_so(rule: str, state: str) -> None:
+    game = polled(rule)
+    unit = game.planner.ledger.units["a"]
+    assert (game.states()["a"], len(unit.ended)) == (state, 2)
+    skipped = state == "Skipped"
+    assert unit.why == "loop.until did not hold after 2 iterations" + (", and skipOn skips it" if skipped else "")
+    assert game.states()["b"] == ("Skipped" if skipped else "UpstreamFailed")
+    same_anew(game)
+
+
+def test_a_loop_that_was_skipped_stays_so_when_its_run_is_retried() -> None:
+    game = polled("reason == 'LoopFailed'")
+    game.rounds = 1
+    game.planner = game.anew()
+    assert game.plan().phase == "Succeeded" and game.states()["a"] == "Skipped"
+    game = polled("reason == 'Error'")
+    game.rounds = 1
+    game.planner = game.anew()
+    assert game.plan().phase == "Running", "one that failed has as many iterations again"
+
+
+@pytest.mark.parametrize(("last", "state"), [("", "Skipped"), ("Error", "Skipped"), ("Evicted", "Lost")])
+def test_a_task_without_time_for_another_attempt_is_skipped_if_the_rule_says_so(last: str, state: str) -> None:
+    limits = {"totalTimeout": "5s", "retries": {"limit": 9, "backoff": {"initial": "30s"}}}
+    game = Game(defined({"a": {**POLL, **limits, "skipOn": "reason == 'TotalTimeout'"}}))
+    game.play(lambda key, number: last, lambda key: {"done": False})
+    assert game.states() == {"a": state} and len(game.ended["a"]) == 1
+    same_anew(game)
+
+
+def test_a_loop_without_time_for_another_iteration_says_why() -> None:
+    game = polled("", totalTimeout="5s")
+    assert failure(game.planner.ledger.units["a"])["reason"] == "TotalTimeout"

@@ -18,7 +18,7 @@ from plan.game import Game, defined
         ("", "PendingTimeout", "kubectl describe pod"),
     ],
 )
-def test_what_does_not_start_is_given_up_for_what_holds_it(held: str, reason: str, advice: str) -> None:
+def test_what_does_not_start_is_failed_as_for_what_holds_it(held: str, reason: str, advice: str) -> None:
     game = Game(defined({"a": {"pendingTimeout": "30s"}}))
     game.start(game.plan().starts[0], pending=True, reason=held, message="words")
     assert game.plan().stops == [] and game.plan().wake_at == 30.0
@@ -50,7 +50,7 @@ def test_all_attempts_together_have_a_limit_behind_a_gate_too() -> None:
     assert game.plan().stops[0].reason == "TotalTimeout"
 
 
-def test_an_image_name_that_is_none_is_given_up_at_once() -> None:
+def test_an_image_name_that_is_none_is_failed_as_at_once() -> None:
     game = Game(defined({"a": {"retries": {"limit": 3}}}))
     game.start(game.plan().starts[0], pending=True, reason="InvalidImageName", message="bad")
     assert game.plan().stops[0].reason == "ImageInvalid"
@@ -97,7 +97,7 @@ def test_a_retry_that_gets_its_turn_too_late_is_stopped_at_once() -> None:
 GIVEN_UP = {"totalTimeout": "5s", "retries": {"limit": 9, "backoff": {"initial": "30s"}}}
 
 
-def test_a_task_given_up_for_its_total_timeout_stays_so_when_the_run_is_cancelled_or_takes_too_long() -> None:
+def test_a_task_failed_as_for_its_total_timeout_stays_so_when_the_run_is_cancelled_or_takes_too_long() -> None:
     for cancelled in (True, False):
         game = Game(defined({"a": GIVEN_UP, "b": {}}, timeout="60s"), timeout=60.0)
         for start in game.plan().starts:
@@ -114,7 +114,7 @@ def test_a_task_given_up_for_its_total_timeout_stays_so_when_the_run_is_cancelle
             assert planner.ledger.states["a"] == "Failed"
 
 
-def test_an_item_given_up_for_its_total_timeout_fails_its_fan_out_fast() -> None:
+def test_an_item_failed_as_for_its_total_timeout_fails_its_fan_out_fast() -> None:
     game = Game(defined({"x": {"forEach": {"range": {"stop": 2}, "failFast": True}, **GIVEN_UP}}))
     for start in game.plan().starts:
         game.start(start)

@@ -17,7 +17,7 @@ from tradewind.model.duration import between
 from tradewind.model.run import FINAL_PHASES, Edit
 from tradewind.model.shown import brief, counted
 from tradewind.plan.documents.problem import Problem, summary
-from tradewind.plan.outcomes.attempt import SKIPS, Fixed
+from tradewind.plan.outcomes.attempt import LOOP_FAILED, SKIPS, Fixed
 from tradewind.plan.outcomes.state import FINAL, State
 from tradewind.plan.runs.decision import Hold, Plan
 from tradewind.plan.runs.planner import Planner
@@ -257,7 +257,8 @@ def refusals(state: RunState, planner: Planner) -> list[Status]:
     """Failures of tasks without a failed attempt that the status does not list yet."""
 
     def reason(key: str) -> str:
-        return "LoopFailed" if key in planner.ledger.units and planner.ledger.units[key].ended else "ExpressionError"
+        unit = planner.ledger.units.get(key)
+        return unit.failed_as or LOOP_FAILED if unit and unit.ended else "ExpressionError"
 
     return [
         {"task": key, "attempt": 0, "reason": reason(key), "message": brief(why, 1_024)}

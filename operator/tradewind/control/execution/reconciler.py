@@ -195,12 +195,12 @@ class RunReconciler:
         if plan.phase != "Running" or self.table.overtaken(state, seen.run):
             return NOTHING
         chosen = self._starter.choose(state, seen.planner, plan, seen.now, self.podless.active(state.run.uid))
-        given_up, late_in = self.podless.give_up(state, seen.planner, chosen.waiting)
+        failed_as, late_in = self.podless.give_up(state, seen.planner, chosen.waiting)
         plan = replace(plan, podless=[*chosen.podless])
         podless, known = self.podless.start(state, seen.planner, plan, seen.now), len(state.attempts.news)
         started = await self._starter.start(state, seen.planner, chosen, seen.now, woken_at)
         # A pod that could not be created has ended an attempt, or more are to be created.
-        again = started.again or podless or given_up or len(state.attempts.news) > known
+        again = started.again or podless or failed_as or len(state.attempts.news) > known
         retry_at = started.retry_at if late_in is None else [*started.retry_at, seen.now + late_in]
         return replace(started, again=again, retry_at=retry_at, unsettled=pacing.spent())
 

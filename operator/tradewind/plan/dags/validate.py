@@ -291,7 +291,7 @@ def expressions(definition: Definition, also: Also = lambda _: None) -> Iterator
             yield from _compiles(f"spec.tasks.{name}.loop.until", task.loop.until, own, ("boolean",), also)
         if task.skip_on:
             skips = definition.skip_scope(name)
-            reasons = {"reason": comparisons.REASON}
+            reasons = {"reason": comparisons.END_REASON}
             yield from _compiles(f"spec.tasks.{name}.skipOn", task.skip_on, skips, ("boolean",), also, reasons)
         yield from _produced(f"spec.tasks.{name}", task.produces, definition.own_scope(name), also)
         for path, text in expression_sites.templated(name, task):

@@ -12,7 +12,7 @@ from tradewind.plan.cel.program import Program
 from tradewind.plan.cel.tree import Call, Const, Ident, Literal, Loop, Node, children
 from tradewind.plan.documents.nearest import choose, listed
 from tradewind.plan.expressions.typed_values import parsed
-from tradewind.plan.outcomes.attempt import FAILURES, LOSSES, PREEMPTIONS, SKIPS, STOPPED
+from tradewind.plan.outcomes.attempt import FAILURES, LOOP_FAILED, LOSSES, PREEMPTIONS, SKIPS, STOPPED
 from tradewind.plan.outcomes.state import FINAL
 
 _EQUAL = {"_==_": "==", "_!=_": "!="}
@@ -36,6 +36,8 @@ STATE = Closed("state", frozenset(map(str, FINAL)))
 OUTCOME = Closed("outcome of a run", frozenset({"Succeeded", "Failed", "Cancelled"}))
 REASON = Closed("reason", frozenset({*FAILURES, *LOSSES, *PREEMPTIONS, *STOPPED, *SKIPS}))
 """Why an attempt has ended."""
+END_REASON = Closed("reason", REASON.texts | {LOOP_FAILED})
+"""Why an attempt has ended, or a task has failed after one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,8 @@ SKIPS = {
     SKIPPED_ITSELF: "its attempt ended as skipOn says",
 }
 """Reasons of attempts after which the task is skipped. They use no budget, and no attempt follows."""
+LOOP_FAILED, TOTAL_TIMEOUT = "LoopFailed", "TotalTimeout"
+"""Why a task fails between two attempts: its loop has used up its iterations, or there is no time for another attempt."""
 STOPPED = frozenset({CANCELLED, RUN_TIMEOUT, FAIL_FAST, SUPERSEDED})
 """Reasons of attempts that were stopped for something outside the task. They use no budget, and no attempt follows."""
 PERMANENT = frozenset(

@@ -22,8 +22,7 @@ def failure(unit: Unit) -> Mapping[str, Any]:
     last = unit.ended[-1] if unit.ended else None
     known = FAILURES | LOSSES
     if last is None or last.reason not in known:  # refused before its first attempt, by its loop, or by a person
-        reason = "LoopFailed" if last and last.succeeded and unit.spent.why else "NotRun"
-        return {"reason": reason, "exitCode": -1, "message": unit.why, "attempts": len(unit.ended)}
+        return {"reason": unit.failed_as or "NotRun", "exitCode": -1, "message": unit.why, "attempts": len(unit.ended)}
     words = known[last.reason] + (f": {unit.why}" if unit.why else "")
     return {"reason": last.reason, "exitCode": exit_code(last), "message": words, "attempts": len(unit.ended)}
 

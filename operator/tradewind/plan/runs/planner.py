@@ -339,7 +339,8 @@ class Planner:
             advice: Advice | None = fix(unit, *fixed)
         else:
             terms = self.definition.terms[unit.task]
-            advice = advise(unit, terms, stop, self.rounds, self.ledger.run.uid, now, self.ledger.loop_ends)
+            ledger = self.ledger
+            advice = advise(unit, terms, stop, self.rounds, ledger.run.uid, now, ledger.loop_ends, ledger.skips_failed)
             if advice and advice.state in (State.READY, State.WAITING) and (ruled := self._shut(unit)):
                 advice = Advice(*ruled)
         if advice is None:

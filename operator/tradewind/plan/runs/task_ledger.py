@@ -256,6 +256,16 @@ class TaskLedger:
         }
         return evaluate(rule, scope, values, lambda _: {}) is True
 
+    def skips_failed(self, unit: Unit) -> bool:
+        """Whether skipOn is true for a unit that fails between two attempts, as for an attempt with this reason."""
+        ended = unit.ended[unit.spent.first :] or unit.ended
+        whole = Attempt(unit.key, unit.ended[-1].number, ended[0].start, ended[-1].end, unit.failed_as)
+        done = sum(attempt.succeeded for attempt in unit.ended)
+        try:
+            return self.skips(whole, self.outputs.get(unit.key, {}), done - unit.ended[-1].succeeded)
+        except ExpressionError:
+            return False  # As for an attempt that has failed.
+
     def seen_by(self, task: str, index: int | None) -> Callable[[str], Values]:
         """The variables of other tasks for expressions of a unit; for a counterpart, those of its one item."""
         source = self.definition.tasks[task].for_each

@@ -5,7 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tradewind.plan.dags.definition import Terms
-from tradewind.plan.outcomes.attempt import LOST, SKIPS, STOPPED, SUPERSEDED, Attempt, key
+from tradewind.plan.outcomes.attempt import (
+    LOOP_FAILED,
+    LOST,
+    SKIPS,
+    STOPPED,
+    SUPERSEDED,
+    TOTAL_TIMEOUT,
+    Attempt,
+    key,
+)
 from tradewind.plan.outcomes.state import State
 from tradewind.plan.runs.decision import GATED, Hold, Live, Stop
 from tradewind.plan.runs.retry import RetryState, retry_state
@@ -38,6 +47,8 @@ class Unit:
     live: Live | None = None
     state: State = State.BLOCKED
     why: str = ""
+    failed_as: str = ""
+    """Why it fails although its last attempt may be tried again, or has succeeded: LOOP_FAILED, TOTAL_TIMEOUT or empty."""
     spent: RetryState = field(default_factory=lambda: RetryState(None))
 
     @property
@@ -70,9 +81,12 @@ def advise(
     seed: str,
     now: float,
     loop_ends: Callable[[Unit], tuple[State, str] | None],
+    skips: Callable[[Unit], bool],
 ) -> Advice | None:
     """What to do with a unit that has attempts; None if it has none. `stop` is the reason and explanation for which
-    nothing more may run; `loop_ends` gives the end of a unit whose last attempt succeeded, None if it continues."""
+    nothing more may run; `loop_ends` gives the end of a unit whose last attempt succeeded, None if it continues; `skips` says whether
+    skipOn skips a unit that fails between two attempts."""
+    unit.failed_as = ""
     if unit.live and unit.live.number <= unit.before:
         return _superseded(unit, unit.live, "the task was cleared")
     if unit.ended and unit.ended[-1].succeeded and (end := loop_ends(unit)):
@@ -83,6 +97,12 @@ def advise(
     if not unit.ended:
         return None
     last = unit.ended[-1]
+    if last.succeeded and (unit.spent.wait is None or unit.spent.first == len(unit.ended)):
+        # Before a fresh budget is used: a task that was skipped stays so when its run is retried.
+        unit.failed_as = LOOP_FAILED
+        if skips(unit):
+            return Advice(State.SKIPPED, _skipped(unit.spent.why or "loop.until did not hold"))
+        unit.failed_as = "" if unit.spent.wait is not None else LOOP_FAILED
     if unit.spent.wait is None:
         if last.reason in SKIPS:
             return Advice(State.SKIPPED, SKIPS[last.reason])
@@ -92,14 +112,22 @@ def advise(
     if terms.total_timeout is not None and _spent(unit, last.end) + unit.spent.wait >= terms.total_timeout:
         # This follows from the attempts alone: it stays so, whatever stops the run later.
         why = f"no time for another attempt within totalTimeout ({terms.total_timeout:g} s)"
+        unit.failed_as = TOTAL_TIMEOUT
+        if last.reason not in LOST and skips(unit):
+            return Advice(State.SKIPPED, _skipped(why))
         return Advice(State.LOST if last.reason in LOST else State.FAILED, why)
     if stop:
         return Advice(State.CANCELLED, stop[1])
     return _again(unit, last, unit.spent.wait, now)
 
 
+def _skipped(why: str) -> str:
+    return f"{why}, and skipOn skips it"
+
+
 def fix(unit: Unit, state: State, why: str) -> Advice:
     """What to do with a unit whose final state a person has set."""
+    unit.failed_as = ""
     return Advice(state, why) if unit.live is None else _superseded(unit, unit.live, why)
 
 
