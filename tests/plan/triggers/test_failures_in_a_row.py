@@ -1,5 +1,6 @@
 """Triggers that stop firing when their runs fail, one after the other: decided from the runs that exist."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tradewind.model.history import History
 from tradewind.model.trigger import TriggerSpec
-from tradewind.plan.triggers.failures_in_a_row import EndedRun, check, in_a_row, words
+from tradewind.plan.triggers.failures_in_a_row import EndedRun, EndedRuns, check, words
 from tradewind.plan.triggers.trigger import check as check_trigger
 
 NOW = 1_000_000.0
@@ -16,9 +17,18 @@ NOW = 1_000_000.0
 def runs(outcomes: str) -> list[EndedRun]:
     """A run a minute: `f` and `s` of the trigger, `F` and `S` of others. Each takes half a minute."""
     return [
-        EndedRun(f"r{at}", letter in "sS", NOW - 9_000 + 60 * at, NOW - 9_000 + 60 * at + 30, letter.islower())
+        EndedRun(
+            f"r{at}", letter in "sS", NOW - 9_000 + 60 * at, NOW - 9_000 + 60 * at + 30, "t" if letter.islower() else ""
+        )
         for at, letter in enumerate(outcomes)
     ]
+
+
+def in_a_row(made: Iterable[EndedRun], keep: History, since: float, now: float, most: int = 100) -> list[str]:
+    ended = EndedRuns()
+    for run in made:
+        ended.put(run)
+    return ended.in_a_row("t", keep, since, now, most)
 
 
 def history(**succeeded: Any) -> History:
@@ -51,6 +61,25 @@ def test_failures_after_the_last_success_count_as_far_as_history_tells(
 def test_failures_before_a_resumption_do_not_count() -> None:
     made = runs("ffff")
     assert in_a_row(made, history(), made[2].created, NOW) == ["r3", "r2"]
+
+
+def test_as_many_as_are_asked_for_are_told() -> None:
+    assert in_a_row(runs("ffff"), history(), float("-inf"), NOW, most=2) == ["r3", "r2"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.sampled_from("fsFSx")), max_size=30), st.integers(0, 3))
+def test_runs_that_come_change_and_go_count_as_those_that_are_left(moves: list[tuple[int, str]], limit: int) -> None:
+    ended, left = EndedRuns(), dict[str, EndedRun]()
+    for at, letter in moves:
+        [run] = runs("f" * at + letter)[-1:]
+        if letter == "x":
+            ended.drop(run.name)
+            left.pop(run.name, None)
+        else:
+            ended.put(run)
+            left[run.name] = run
+    keep = history(limit=limit)
+    assert ended.in_a_row("t", keep, float("-inf"), NOW, 100) == in_a_row(left.values(), keep, float("-inf"), NOW)
 
 
 @given(st.text("fsS", max_size=30), st.integers(1, 5))

@@ -142,9 +142,9 @@ class TriggerReconciler:
     def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created, changed or deleted."""
         if self._failed.seen(run, deleted):
-            for trigger in self._of_dag.get((run.namespace, run.dag), ()):
-                if self._known[trigger].spec.suspend_after_failures:
-                    self.queue.add(trigger)
+            made_by = self._known.get((run.namespace, run.maker))
+            if made_by and made_by.spec.dag == run.dag and made_by.spec.suspend_after_failures:
+                self.queue.add(made_by.key)  # Others notice at their next occasion.
         if not run.maker or run.how == "backfill":
             return  # A schedule does not wait for runs of the past.
         if not deleted:
@@ -361,7 +361,7 @@ class TriggerReconciler:
         limit = known.spec.suspend_after_failures
         if limit is None or facts is None:
             return False
-        failed = await self._failed.of(known, facts.keeps, self._clock())
+        failed = await self._failed.of(known, facts.keeps, self._clock(), limit)
         if len(failed) < limit:
             return False
         status = {"phase": "Suspended", "message": about_failures(limit, known.name, failed), "next": None}

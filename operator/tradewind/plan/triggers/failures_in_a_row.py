@@ -1,6 +1,7 @@
 """Whether a trigger stops firing because its runs fail, one after the other."""
 
-from collections.abc import Iterable
+from bisect import bisect_left, insort
+from collections import defaultdict
 from dataclasses import dataclass
 
 from tradewind.model.duration import seconds
@@ -14,14 +15,14 @@ NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """A run of the trigger's DAG that has ended, and was not cancelled. Times are epoch seconds."""
+    """A run of a DAG that has ended, and was not cancelled. Times are epoch seconds."""
 
     name: str
     succeeded: bool
     created: float
     ended: float
-    own: bool
-    """Whether the trigger made it."""
+    trigger: str
+    """The trigger that made it; empty for none."""
 
     @property
     def age(self) -> tuple[float, str]:
@@ -29,22 +30,56 @@ class EndedRun:
         return self.created, self.name
 
 
-def in_a_row(runs: Iterable[EndedRun], keep: History, since: float, now: float) -> list[str]:
-    """The trigger's failed runs after its last success, latest first. Those that were created before `since` don't count, nor those
-    after which the DAG's history may have deleted a success."""
-    known = sorted(runs, key=lambda run: run.age, reverse=True)
-    kept = [run.ended for run in known if run.succeeded]
-    if len(kept) >= keep.succeeded.limit:
-        since = max(since, min(kept, default=float("inf")))
-    if keep.succeeded.ttl is not None:
-        since = max(since, now - seconds(keep.succeeded.ttl))
-    found = []
-    for run in known:
-        if run.own and (run.succeeded or run.created < since):
-            break
-        if run.own:
+class EndedRuns:
+    """The runs of a DAG that have ended, in the order of their creation: a change or a question costs little, however many
+    there are."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, EndedRun] = {}
+        self._kept: list[float] = []
+        """When successes have ended, sorted."""
+        self._of: defaultdict[str, list[EndedRun]] = defaultdict(list)
+        """The runs of each trigger, sorted by age."""
+
+    def put(self, run: EndedRun) -> None:
+        """Adds a run, or replaces it."""
+        self.drop(run.name)
+        self._runs[run.name] = run
+        if run.succeeded:
+            insort(self._kept, run.ended)
+        if run.trigger:
+            insort(self._of[run.trigger], run, key=_age)
+
+    def drop(self, name: str) -> None:
+        """Removes a run, if known."""
+        run = self._runs.pop(name, None)
+        if run is None:
+            return
+        if run.succeeded:
+            del self._kept[bisect_left(self._kept, run.ended)]
+        if run.trigger:
+            own = self._of[run.trigger]
+            del own[bisect_left(own, run.age, key=_age)]
+            if not own:
+                del self._of[run.trigger]
+
+    def in_a_row(self, trigger: str, keep: History, since: float, now: float, most: int) -> list[str]:
+        """A trigger's failed runs after its last success, latest first, `most` of them at most. Those that were created before `since`
+        don't count, nor those after which the DAG's history may have deleted a success."""
+        if len(self._kept) >= keep.succeeded.limit:
+            since = max(since, self._kept[0] if self._kept else float("inf"))
+        if keep.succeeded.ttl is not None:
+            since = max(since, now - seconds(keep.succeeded.ttl))
+        found: list[str] = []
+        for run in reversed(self._of.get(trigger, ())):
+            if run.succeeded or run.created < since or len(found) == most:
+                break
             found.append(run.name)
-    return found
+        return found
+
+
+def _age(run: EndedRun) -> tuple[float, str]:
+    return run.age
 
 
 def check(limit: int | None, dag: str, keep: History) -> list[Problem]:
