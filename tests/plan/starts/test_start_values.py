@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
+from tradewind.model.dag import DAGSpec
 from tradewind.plan.dags.compile import define
 from tradewind.plan.documents.problem import Invalid
-from tradewind.plan.starts.start_values import Wanted, described, kept_values, variables
+from tradewind.plan.starts.start_values import Wanted, described, kept_values, variables, wanted
 
 KEEP = {"cursor": {"type": "integer", "value": "tasks.a.outputs.n", "initial": 0}}
 
@@ -22,7 +23,7 @@ def problems(spec: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("expression", "spec", "wanted"),
+    ("expression", "spec", "needs"),
     [
         ("run.name", {}, Wanted()),
         ("run.previous.name", {}, Wanted(frozenset({"previous"}))),
@@ -33,8 +34,8 @@ def problems(spec: dict[str, Any]) -> list[str]:
         ("run.trigger.type", {}, Wanted(made=frozenset({"trigger"}))),
     ],
 )
-def test_a_dag_reads_only_what_it_names(expression: str, spec: dict[str, Any], wanted: Wanted) -> None:
-    assert define(dag(expression, **spec)).start_values == wanted
+def test_a_dag_reads_only_what_it_names(expression: str, spec: dict[str, Any], needs: Wanted) -> None:
+    assert define(dag(expression, **spec)).start_values == needs
 
 
 @pytest.mark.parametrize(
@@ -130,3 +131,12 @@ def test_variables_have_the_names_of_expressions() -> None:
 )
 def test_a_forged_record_gives_no_values(bound: dict[str, Any]) -> None:
     assert not dict(variables(bound))
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["true &&\nrun.latest", "\trun.latest", "run\n.latest", "run // made\n.latest", 'x == "//" ||\r\nrun.latest'],
+)
+def test_a_name_is_found_wherever_lines_break(expression: str) -> None:
+    spec = DAGSpec.model_validate({"tasks": {"a": {"image": "x", "when": expression}}})
+    assert wanted(spec).made == {"latest"}

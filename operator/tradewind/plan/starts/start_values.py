@@ -7,11 +7,14 @@ from typing import Any
 
 from tradewind.model.dag import DAGSpec
 from tradewind.model.start_values import KeptValue
+from tradewind.plan import pacing
 from tradewind.plan.documents.problem import Invalid, Problem
 from tradewind.plan.expressions.typed_values import problem_with
 
-_MADE = re.compile(r"\brun\s*\.\s*(latest|nextDate|trigger)\b")
-_PAST = re.compile(r"\brun\s*\.\s*(previous|lastSuccess)\b(\s*\.\s*outputs\b)?")
+_DOT = r"(?:\s|//[^\n]*\n)*\.(?:\s|//[^\n]*\n)*"
+"""The dot between two names; spaces, lines and comments around it say nothing."""
+_MADE = re.compile(rf"\brun{_DOT}(latest|nextDate|trigger)\b")
+_PAST = re.compile(rf"\brun{_DOT}(previous|lastSuccess)\b({_DOT}outputs\b)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +29,26 @@ class Wanted:
 
 def wanted(spec: DAGSpec) -> Wanted:
     """What the expressions of a DAG name, and its kept values need."""
-    written = spec.model_dump_json(exclude_defaults=True)
-    named = _PAST.findall(written)
+    named, made = list[tuple[str, str]](), set[str]()
+    for text in _texts(spec.model_dump(mode="json", exclude_defaults=True)):
+        named += _PAST.findall(text)
+        made.update(_MADE.findall(text))
     past = {root for root, _ in named} | ({"lastSuccess"} if spec.keep else set())
-    return Wanted(frozenset(past), any(outputs for _, outputs in named), frozenset(_MADE.findall(written)))
+    return Wanted(frozenset(past), any(outputs for _, outputs in named), frozenset(made))
+
+
+def _texts(data: Any) -> Iterator[str]:
+    """All texts in data."""
+    left = [data]
+    while left:
+        pacing.pause()
+        match left.pop():
+            case str(text):
+                yield text
+            case dict(values):
+                left += values.values()
+            case list(values):
+                left += values
 
 
 def described(name: str, phase: str, logical_date: str, outputs: Mapping[str, Any]) -> Mapping[str, Any]:
