@@ -7,6 +7,7 @@ import pytest
 from tradewind.control.pods.artifact_containers import NoArtifact
 from tradewind.control.pods.builder import build
 from tradewind.control.pods.observation import Alive, Ended, observe
+from tradewind.control.pods.rendering import Unrenderable
 from tradewind.plan.dags.compile import define
 from tradewind.plan.expressions.scope import evaluate
 from tradewind.plan.runs.decision import RunFacts, Start
@@ -124,6 +125,16 @@ def test_inputs_from_elsewhere_are_rendered() -> None:
     assert fetched({"key": "raw/$[[ run.name ]]/"}) == [{**one, "key": "raw/r1/"}]
     more = {"unpack": True, "optional": True, "sha256": "0" * 64}
     assert fetched({"url": "https://x/$[[ 1 ]]", **more}) == [{**one, "url": "https://x/1", **more}]
+
+
+def test_texts_that_become_too_long_are_named_before_all_are_made() -> None:
+    upstream = {"artifacts": {"model": REFERENCE}, "x": "y" * 4_000}
+    text = "$[[ tasks.erp.outputs.x ]]"
+    with pytest.raises(NoArtifact, match=r"artifacts\.inputs\.b\.text: it is over 100000 bytes once rendered"):
+        made({"inputs": {"b": {"text": text * 30, "path": "b"}}}, upstream=upstream)
+    many = {f"V{at}": text * 30 for at in range(20)}
+    with pytest.raises(Unrenderable, match=r"env\.V.*: with it, the task's rendered texts have over 1048576 bytes"):
+        made(INPUTS, upstream=upstream, env=many)
 
 
 def test_the_value_of_a_reference_must_be_one() -> None:

@@ -95,7 +95,11 @@ def inputs(task: TaskArtifacts, start: Start, evaluate: Evaluate) -> list[dict[s
             reference = _reference(wanted, f"{path}.reference", evaluate)
             found += [{"name": name, "path": wanted.path, "artifact": reference}] if reference else []
         elif wanted.text is not None:
-            found.append({"name": name, "path": wanted.path, "text": renderer.plain(f"{field}.text", wanted.text)})
+            text = renderer.plain(f"{field}.text", wanted.text)
+            if len(text.encode(errors="replace")) > ARTIFACTS_TEXT_LIMIT:
+                what = f"{path}.text: it is over {ARTIFACTS_TEXT_LIMIT} bytes once rendered"
+                raise NoArtifact(f"{what}; let a task write it, and hand it over as an artifact")
+            found.append({"name": name, "path": wanted.path, "text": text})
         else:
             kind = "key" if wanted.key else "url"
             place = renderer.plain(f"{field}.{kind}", getattr(wanted, kind))

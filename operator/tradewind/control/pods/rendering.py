@@ -11,6 +11,10 @@ class Unrenderable(ValueError):
     """A value of the task can't be computed. The message names the field, the expression and the problem."""
 
 
+TEXTS_LIMIT = 1 << 20
+"""Bytes of the rendered texts of one attempt. An API server stores 1.5 MB; rendering stops before that many are made."""
+
+
 def _literal(text: str) -> str:
     """Escapes text so that Kubernetes does not expand `$(NAME)` in it."""
     return text.replace("$", "$$")
@@ -21,15 +25,21 @@ class Renderer:
 
     def __init__(self, task: str, evaluate: Evaluate, path: str = "") -> None:
         self._path, self._evaluate = path or f"spec.tasks.{task}", evaluate
+        self._room = TEXTS_LIMIT
 
     def plain(self, field: str, text: str, write: Callable[[Any], str] = written) -> str:
         """The text with its expressions rendered. Raises Unrenderable."""
         if "$[[" not in text:
             return text
         try:
-            return render(text, self._evaluate, write)
+            found = render(text, self._evaluate, write)
         except ExpressionError as error:
             raise Unrenderable(f"{self._path}.{field}: {error}") from None
+        self._room -= len(found.encode(errors="replace"))
+        if self._room < 0:
+            words = f"with it, the task's rendered texts have over {TEXTS_LIMIT} bytes, more than an API server stores"
+            raise Unrenderable(f"{self._path}.{field}: {words}; hand over what is long as an artifact")
+        return found
 
     def expandable(self, field: str, text: str) -> str:
         """For fields in which `$(NAME)` is expanded later: references that the user wrote are kept, those from expressions are escaped."""
