@@ -42,6 +42,11 @@ def test_all_examples_are_without_mistakes() -> None:
             "metadata.name: 'No_Name' is not a name; use lower-case",
         ),
         (document("DAG", "n" * 64, "{tasks: {a: {image: x}}}"), "3:12", "64 characters; use at most 63"),
+        (
+            document("DAG", "a.b", "{tasks: {a: {image: x}}}"),
+            "3:12",
+            "metadata.name: 'a.b' would be local DAG b of DAG a",
+        ),
         (document("DAGRun", "r", "{}"), "4:1", "spec.dag: required"),
         (
             document("Pool", "p", "{slots: many}"),

@@ -43,6 +43,8 @@ async def test_a_note_that_is_too_long_is_refused(here: Scene) -> None:
         ({"tradewind.dev/note": "x" * 5_000}, "x" * LONGEST),
         ({"tradewind.dev/note": "by kubectl", "tradewind.dev/noted-by": "ada"}, "by kubectl (ada)"),
         ({"tradewind.dev/noted-by": "ada"}, ""),
+        ({"tradewind.dev/note": "a\nPhase: b", "tradewind.dev/noted-by": "x\r\nPhase: c"}, "a Phase: b (x Phase: c)"),
+        ({"tradewind.dev/note": "a", "tradewind.dev/noted-at": "9" * 3_000}, f"a ({'9' * 128})"),
         ({}, ""),
     ],
 )

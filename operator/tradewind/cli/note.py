@@ -16,8 +16,8 @@ from tradewind.model.duration import stamp
 
 NOTE, NOTED_BY, NOTED_AT = "tradewind.dev/note", "tradewind.dev/noted-by", "tradewind.dev/noted-at"
 """Annotations of a run."""
-LONGEST = 1_024
-"""Characters of a note."""
+LONGEST, LONGEST_NAME = 1_024, 128
+"""Characters of a note, and of its author's name, that are shown."""
 
 
 @click.command()
@@ -40,6 +40,11 @@ async def command(client: Client, namespace: str, run: str, text: str) -> None:
 
 def shown(annotations: Mapping[str, str]) -> str:
     """The note with its author and time, as far as they are known; empty if there is none."""
-    text = str(annotations.get(NOTE) or "")[:LONGEST]
-    who = ", ".join(str(annotations[name]) for name in (NOTED_BY, NOTED_AT) if annotations.get(name))
+    text = _line(annotations.get(NOTE), LONGEST)
+    who = ", ".join(words for name in (NOTED_BY, NOTED_AT) if (words := _line(annotations.get(name), LONGEST_NAME)))
     return f"{text} ({who})" if text and who else text
+
+
+def _line(text: object, longest: int) -> str:
+    """Anyone who may change a run writes it: it must not look like lines of the program."""
+    return " ".join(str(text or "")[:longest].split())

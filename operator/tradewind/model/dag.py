@@ -162,6 +162,9 @@ class DAG(Model):
     scope: ClassVar = "Namespaced"
     short_names: ClassVar[list[str]] = []
     name_limit: ClassVar = 63
+    rules: ClassVar[list[dict[str, str]]] = [
+        rule("!self.metadata.name.contains('.')", "metadata.name: write '-' in place of '.', which names local DAGs")
+    ]
     columns: ClassVar[list[dict[str, Any]]] = [
         {"name": "Tasks", "type": "integer", "jsonPath": ".status.tasks"},
         {"name": "Revision", "type": "integer", "jsonPath": ".status.revision"},

@@ -10,6 +10,7 @@ from tradewind.cli.manifests import yaml_misreadings
 from tradewind.cli.manifests.document import KINDS, Document
 from tradewind.model.base import DNS_SUBDOMAIN, LABEL_KEY, LABEL_VALUE, NAMED
 from tradewind.model.crd import KINDS as MODELS
+from tradewind.model.dag_name import home, local
 from tradewind.plan.documents import wording
 from tradewind.plan.documents.nearest import nearest
 from tradewind.plan.documents.problem import Problem
@@ -124,6 +125,9 @@ def _name(kind: str, metadata: dict[str, Any]) -> Iterator[Problem]:
     elif len(value) > limit:
         why = " in the name of a Trigger or Backfill, which begins the names of its runs" if limit < 63 else ""
         yield Problem(f"metadata.{field}", f"{len(value)} characters", f"use at most {limit}{why}")
+    elif kind == "DAG" and "." in value:
+        what = f"{wording.shown(value)!r} would be local DAG {local(value)} of DAG {home(value)}"
+        yield Problem(f"metadata.{field}", what, "write '-' in place of '.'")
 
 
 def _text(path: str, value: Any) -> Iterator[Problem]:
