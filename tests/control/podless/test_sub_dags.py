@@ -4,6 +4,7 @@ sub-DAG no attempt."""
 import asyncio
 from typing import Any
 
+import pytest
 from tradewind.control.dagrun.run import read_run
 from tradewind.control.dagrun.state import RunState
 from tradewind.control.podless.sub_dags import SubDAGs
@@ -61,3 +62,32 @@ def test_a_run_to_which_its_caller_has_not_come_yet_is_left_alone() -> None:
         return [await cancelled("", 1), await cancelled("", 2), await cancelled("a 0+1 SubDAGFailed", 1)]
 
     assert asyncio.run(play()) == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("dag", "cleared", "stays", "ends"),
+    [("d.part", 0, False, False), ("d.part", 1, True, True), ("child", 1, False, False)],
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_a_run_of_a_local_dag_continues_only_while_the_attempt_that_made_it_counts(
+    dag: str, cleared: int, stays: bool, ends: bool, known: bool
+) -> None:
+    """What stands behind an approval stays behind it: the approval may be asked again, or be declined."""
+
+    async def play() -> tuple[bool, bool]:
+        api = Server(0.0)
+        attempts = f"a 0+1 SubDAGFailed\na ^{cleared}" if cleared else "a 0+1 SubDAGFailed"
+        about: Body = {"spec": {"dag": "d"}, "status": {"phase": "Failed", "attempts": attempts, "revision": "d-1"}}
+        state = RunState(read_run(api.put(RUNS, {"metadata": {"name": "r"}, **about})))
+        by = {"uid": state.run.uid, "run": "r", "task": "a", "attempt": 1, "depth": 1}
+
+        def part(phase: str) -> Body:
+            meta: Body = {"name": f"r-{phase.lower()}"}
+            status = {"phase": phase, "revision": "x", "calledBy": by}
+            return api.put(RUNS, {"metadata": meta, "spec": {"dag": dag, "retryFailed": 1}, "status": status})
+
+        subdags = SubDAGs(api, {state.run.uid: state} if known else {}, lambda uid: None)
+        ended, running = read_run(part("Failed")), read_run(part("Running"))
+        return await subdags.stays_ended(ended), known and await subdags.cancel_unwanted(running)
+
+    assert asyncio.run(play()) == (stays, ends and known)

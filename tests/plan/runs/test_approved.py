@@ -82,6 +82,18 @@ def test_a_rejection_is_not_passed_either(action: str) -> None:
     assert problems(until("x", failing="ok"), edit(action, "gate"))
 
 
+@pytest.mark.parametrize("action", MARKS)
+def test_a_rejection_that_ends_as_skipped_is_none(action: str) -> None:
+    """skipOn of an approval says how its run continues, not that it was given."""
+    tasks = {**TASKS, "ok": {**TASKS["ok"], "skipOn": "reason == 'Declined'"}}
+    game = until("ok", tasks=tasks)
+    game.start(next(start for start in waiting(game) if start.key == "ok"))
+    game.end("ok", "SkippedItself")
+    assert game.plan().phase != "Running" and game.states()["ok"] == "Skipped"
+    assert problems(game, edit(action, "deploy"))
+    assert taken(game) == {"check", "beside"}
+
+
 def test_items_of_an_approval_are_decided_one_by_one() -> None:
     tasks = {**TASKS, "ok": {**TASKS["ok"], "forEach": {"range": {"stop": 2}}}}
     game = until("ok", tasks=tasks)

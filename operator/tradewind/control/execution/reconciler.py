@@ -156,6 +156,10 @@ class RunReconciler:
         if state.run.final:
             await self._clean(state)
             return
+        if await self.subdags.stays_ended(state.run):
+            self._teller.report_stays_ended(state.run)
+            await self._clean(state)
+            return
         if await self.subdags.cancel_unwanted(state.run) or not await self._binder.bind(state):
             return
         seen = await self._observer.observe(state)

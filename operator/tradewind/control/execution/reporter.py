@@ -100,6 +100,12 @@ class RunReporter:
             "DAGRun", caller.namespace, caller.name, caller.uid, "RunNotOwn", words, warning=True, key=name
         )
 
+    def report_stays_ended(self, run: Run) -> None:
+        """A retry or an edit of a run has no effect."""
+        of = run.caller.run if run.caller else ""
+        words = f"it stays ended: run {of} has cleared the task that made it; work on run {of}"
+        self._event(run, "RunNotReopened", words, warning=True)
+
     def report_stranger(self, run: Run, pod: Pod) -> None:
         """A pod claims to be an attempt of a task that has no pods."""
         task = unit_of(pod)[0]

@@ -256,16 +256,38 @@ class SubDAGs:
             if part in self._states and self._unwanted(self._states[part].run):
                 self._wake(part)
 
+    async def stays_ended(self, run: Run) -> bool:
+        """Whether a run of a local DAG that has ended must not continue although it was retried or edited: the attempt that made it does not
+        count any more, so that an approval before it may be asked again, or was declined."""
+        if not run.local or not run.reopened:
+            return False
+        state = self._states.get(run.caller.uid) if run.caller else None
+        parent = state.run if state else await self._find(run.namespace, run.caller.run) if run.caller else None
+        if run.caller is None or parent is None or parent.uid != run.caller.uid:
+            return True
+        try:
+            return _superseded(state or RunState(parent), run.caller)
+        except ValueError:
+            return True  # Nobody can read what the other run says of its attempts.
+
     def _unwanted(self, run: Run) -> bool:
-        """Whether to cancel or terminate a run because of its enclosing run. A run that people have retried or edited is left alone."""
-        if run.caller is None or run.rounds or run.edits or run.final or run.desired == "Terminated":
+        """Whether to cancel or terminate a run because of its enclosing run. A run that people have retried or edited is left alone, unless
+        the attempt that made it does not count any more and only its enclosing run may run its DAG."""
+        if run.caller is None or run.final or run.desired == "Terminated":
             return False
         parent = self._states.get(run.caller.uid)
+        if (run.rounds or run.edits) and not (run.local and parent and _superseded(parent, run.caller)):
+            return False
         if run.cancelled and not (parent and parent.run.desired == "Terminated"):
             return False
         return (
             not parent or parent.run.final or (parent.planner is not None and not _awaited(parent.planner, run.caller))
         )
+
+
+def _superseded(state: RunState, caller: Caller) -> bool:
+    """Whether an attempt was cleared."""
+    return caller.number <= state.attempts.cleared.get(caller.task, 0)
 
 
 def _awaited(planner: Planner, caller: Caller) -> bool:

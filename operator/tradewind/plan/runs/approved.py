@@ -95,11 +95,11 @@ class Approvals:
 
     def open(self, planner: Planner) -> int:
         """Approvals that were neither given nor skipped. One that the run leaves out is open."""
-        states, left_out = planner.ledger.states, planner.selection.left_out
+        left_out = planner.selection.left_out
         return self.bits(
             name
             for name in self.asking
-            if not ((states[name] is State.SKIPPED and name not in left_out) or given(planner, name))
+            if not ((passed_over(planner, name) and name not in left_out) or given(planner, name))
         )
 
     def anew(self, undone: Iterable[str]) -> int:
@@ -115,6 +115,12 @@ def marked(planner: Planner, task: str) -> bool:
     group = planner.ledger.groups.get(task)
     whys = [unit.why for unit in planner.ledger.members(task)] + ([group.why] if group else [])
     return any(why.startswith(MARKED) for why in whys)
+
+
+def passed_over(planner: Planner, task: str) -> bool:
+    """Whether a task was skipped before it had an attempt: one that was declined may end as skipped, too."""
+    skipped = planner.ledger.states.get(task) is State.SKIPPED
+    return skipped and not any(unit.ended for unit in planner.ledger.members(task))
 
 
 def decided(planner: Planner, task: str) -> bool:

@@ -42,9 +42,9 @@ class Askers:
     """What may ask for an approval waits until all that the decision is about has ended, at any depth.
 
     Trigger rules alone don't say so: AllSucceeded ends a task when its first dependency has failed, and AllDone keeps a
-    task's result while what comes before it is tried again. An approval waits for all upstream of it, but not past
-    rules that are content with the first end; in a run that was retried or edited past these too, and so do runs of
-    other DAGs, which may ask as well. A task is settled once it and all upstream of it have ended; each becomes so once,
+    task's result while what comes before it is tried again. So approvals, and runs of other DAGs, which may ask as well,
+    wait for all upstream of them, but not past rules that are content with the first end; in a run that was retried or
+    edited past these too. A task is settled once it and all upstream of it have ended; each becomes so once,
     so that the whole costs a visit of each dependency."""
 
     def __init__(self, definition: Definition) -> None:
@@ -85,7 +85,7 @@ class Askers:
 
     def hold(self, task: str, key: str) -> Ruling | None:
         """What a unit waits for, if anything."""
-        if task not in self._asking or not self._unsettled[task] or (self._tasks[task].dag and not self._reworked):
+        if task not in self._asking or not self._unsettled[task]:
             return None
         self._waiting.setdefault(task, []).append(key)
         return State.BLOCKED, "not all upstream of it has ended"

@@ -13,7 +13,7 @@ from tradewind.plan.expressions.spelling import cel_name
 from tradewind.plan.expressions.typed_values import problem_with
 from tradewind.plan.outcomes.attempt import Cleared, Fixed, parse_key
 from tradewind.plan.outcomes.state import BAD, FINAL, State
-from tradewind.plan.runs.approved import DECIDED, MARKED, Approvals, decided, given, marked, same
+from tradewind.plan.runs.approved import DECIDED, MARKED, Approvals, decided, given, marked, passed_over, same
 from tradewind.plan.runs.decision import RunFacts
 from tradewind.plan.runs.planner import Planner
 
@@ -278,6 +278,7 @@ def taken_over(
         if planner.ledger.states.get(name) is State.SKIPPED
         and not planner.fixed(name)
         and name not in planner.selection.left_out
+        and (name not in approvals.asking or passed_over(planner, name))
     }
     skipped -= {*reuse.rerun, *approvals.after(*reuse.rerun)}
     while True:
