@@ -44,7 +44,7 @@ IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
 """Names that CEL can write without quotes."""
 OF_IDENTIFIERS = "letters, digits and '_', not beginning with a digit"
 MAX_TASKS = 10_000
-MAX_DEPENDENCIES = 128
+MAX_DEPENDENCIES = 1_000
 """Of one task."""
 
 

@@ -193,6 +193,12 @@ def _entries(path: str, value: Any, kind: Any) -> str:
     return reshaped(kind, value) or "a list, each entry after `- `"
 
 
+FEWER = {
+    "dependsOn": """, and depend on tasks that join others, such as {dependsOn: [...], compute: {joined: "true"}}"""
+}
+"""How to write fewer entries, by the field."""
+
+
 def problem(path: str, detail: Mapping[str, Any], kind: Any) -> Problem:
     """The problem of a validation error: `detail` is pydantic's, `kind` is the annotation of the field."""
     value, limits = detail["input"], detail.get("ctx") or {}
@@ -225,7 +231,8 @@ def problem(path: str, detail: Mapping[str, Any], kind: Any) -> Problem:
             what = "empty" if not value else counted(len(value), "entry", "entries")
             return Problem(path, what, f"write {_example(path, kind)}" if not value else f"write at least {least}")
         case "too_long":
-            return Problem(path, counted(len(value), "entry", "entries"), f"use at most {limits['max_length']}")
+            fewer = FEWER.get(path.rpartition(".")[2], "")
+            return Problem(path, counted(len(value), "entry", "entries"), f"use at most {limits['max_length']}{fewer}")
         case "string_pattern_mismatch":
             return _no_match(path, value, limits["pattern"])
         case "value_error":

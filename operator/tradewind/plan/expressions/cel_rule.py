@@ -20,6 +20,10 @@ FEW, SOME = 4, 16
 alone. Each choice costs an evaluation of the rule."""
 
 
+NAMED = 50
+"""Dependencies that a message names."""
+
+
 def trigger(rule: str, dependencies: Sequence[str]) -> Program:
     """A trigger rule, compiled. Each dependency is a variable that holds its state. Raises ExpressionError."""
 
@@ -28,7 +32,8 @@ def trigger(rule: str, dependencies: Sequence[str]) -> Program:
         functions = ", ".join(f"{name}(task)" for name in compiler.FUNCTIONS)
         return f"there is no {name!r}; dependencies are: {there}; functions are {functions}" if name else problem
 
-    there = ", ".join(map(_shown, dependencies)) or "none"
+    more = f" and {len(dependencies) - NAMED} more" if len(dependencies) > NAMED else ""
+    there = (", ".join(map(_shown, dependencies[:NAMED])) or "none") + more
     variables = tuple((_variable(name), "string") for name in dependencies)
     program = compiler.compiled(plain(rule), variables, explained, "boolean")
     for node in nodes(program.tree.root):

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from heapq import nsmallest
 from typing import Any
 
 from tradewind.model.task import Task
@@ -17,6 +18,8 @@ from tradewind.plan.outcomes.trigger_rule import EARLY, RULES, Verdict, count, d
 Ruling = tuple[State, str]
 """The state that the gate gives a task, and why; READY lets it through."""
 BLOCKED: Ruling = (State.BLOCKED, "")
+SHOWN = 3
+"""Dependencies that a reason names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +155,14 @@ def _why(rule: str, gate: Gate) -> str:
 def _shown(ended: Mapping[str, State]) -> str:
     """The results of the dependencies, the relevant ones first."""
     order = (State.FAILED, State.LOST, State.UPSTREAM_FAILED, State.SKIPPED, State.SUCCEEDED)
-    ranked = sorted(ended.items(), key=lambda item: (order.index(item[1]) if item[1] in order else 9, item[0]))
-    more = f" and {len(ranked) - 3} more" if len(ranked) > 3 else ""
-    return ", ".join(f"{name} {state}" for name, state in ranked[:3]) + more
+    names: dict[State, list[str]] = {}
+    for name, state in ended.items():
+        names.setdefault(state, []).append(name)
+    first: list[str] = []
+    for state in sorted(names, key=lambda state: order.index(state) if state in order else len(order)):
+        first += [f"{name} {state}" for name in nsmallest(SHOWN - len(first), names[state])]
+    more = f" and {len(ended) - SHOWN} more" if len(ended) > SHOWN else ""
+    return ", ".join(first) + more
 
 
 def condition(task: Task, scope: Scope, values: Values, of_task: Callable[[str], Values]) -> Ruling | None:

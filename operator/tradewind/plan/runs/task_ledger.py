@@ -160,7 +160,7 @@ class TaskLedger:
                 counts[self.counted(parent, state(parent))] += 1
 
         def ended() -> dict[str, State]:
-            return {other: state(other) for other in dependencies if state(other) in FINAL}
+            return {other: found for other in dependencies if (found := state(other)) in FINAL}
 
         def ran(other: str) -> bool:
             return any(unit.ended or unit.live for unit in self.members(other))
