@@ -8,9 +8,13 @@ from plan.game import defined
 from tradewind.control.dagrun.run import read_run
 from tradewind.control.dagrun.state import RunState, picture
 from tradewind.control.execution.pod_starter import Chosen, PodStarter
+from tradewind.control.manager.engine import Engine
 from tradewind.control.pools.book import PoolBook, User, status
+from tradewind.kube.labels import ATTEMPT, DEPTH, RUN, TASK
 from tradewind.model.pool import PoolClaim
 from tradewind.plan.runs.decision import Live, Start
+
+from control.triggerworld import Server
 
 POOL = ("Pool", "ns", "p")
 CLAIM = (PoolClaim(name="p"),)
@@ -177,3 +181,29 @@ def test_a_call_is_shown_as_active_if_the_status_says_what_it_waits_for(
     run = read_run({"metadata": meta, "spec": {"dag": "d"}, "status": {**STARTED, "waiting": told}})
     planner = picture(run, defined({"a": CALL, "b": CALL}), {}).planner
     assert planner is not None and (planner.live("a") is not None) == live
+
+
+# What is heard of runs.
+
+
+async def test_a_called_run_holds_its_slots_while_it_is_active_and_no_other_run_does_by_its_labels() -> None:
+    feed = Engine(Server(0.0), (), "x", "me").runs.feed
+
+    def hears(version: int, phase: str, owned: bool = True, uid: str = "part", retried: int = 0) -> int:
+        labels = {"pool.tradewind.dev/p": "1", RUN: "a", TASK: "t", ATTEMPT: "1", DEPTH: "1"}
+        meta = {"name": uid, "namespace": "ns", "uid": uid, "resourceVersion": str(version), "labels": labels}
+        meta |= {"creationTimestamp": "2026-01-01T00:00:00Z"}
+        meta |= {"ownerReferences": [{"uid": "a", "controller": True}]} if owned else {}
+        called = {"calledBy": {"uid": "a", "run": "a", "task": "t", "attempt": 1, "depth": 1}}
+        status = {"phase": phase, "revision": "d-1", **called} if phase else {}
+        feed.seen(read_run({"metadata": meta, "spec": {"dag": "d", "retryFailed": retried}, "status": status}), False)
+        return feed._book.used(POOL)
+
+    assert hears(1, "", owned=False, uid="other") == 0
+    assert [hears(2, ""), hears(3, "Queued"), hears(4, "Running"), hears(5, "Failed")] == [1, 1, 1, 0]
+    assert hears(6, "Failed", retried=1) == 0, "it was asked to continue, and has not"
+    assert hears(7, "Running", retried=1) == 1
+    assert hears(8, "", owned=False) == 0, "it has not begun, and its owner was removed"
+    assert hears(9, "Running") == 1
+    feed.gone(feed._table.states["part"].run)
+    assert feed._book.used(POOL) == 0

@@ -25,6 +25,7 @@ from tradewind.kube.pod import Pod
 from tradewind.kube.pod_informer import PodInformer
 from tradewind.kube.resources import RUNS, Key
 from tradewind.kube.work_queue import WorkQueue
+from tradewind.model.run import FINAL_PHASES
 from tradewind.plan import pacing
 from tradewind.plan.capacity.shard_share import WHOLE, Owned
 
@@ -195,13 +196,14 @@ class RunFeed:
 
     def _heard(self, run: Run, deleted: bool = False) -> None:
         """Reports a run: first to the pools, in which it may hold slots for the run that made it."""
-        if caller := run.caller:
-            user = User(run.namespace, caller.run, caller.uid, caller.task)
-            if deleted:
-                self._book.part_gone(run.uid, user, caller.number)
-            else:
-                needed = self._table.namespace(caller.uid) == run.namespace
-                self._book.part_seen(run.uid, user, caller.number, run.slots, run.final, needed)
+        caller = run.caller
+        user = User(run.namespace, caller.run, caller.uid, caller.task) if caller else None
+        if caller is None or user is None or deleted:
+            self._book.part_gone(run.uid, user, caller.number if caller else 0)
+        else:
+            over = run.phase in FINAL_PHASES  # One that is asked to continue holds slots once it does.
+            needed = self._table.namespace(caller.uid) == run.namespace
+            self._book.part_seen(run.uid, user, caller.number, run.slots, over, needed)
         self._listener.run_seen(run, deleted)
 
     def forget(self, run: Run, for_now: bool = False) -> None:

@@ -146,10 +146,11 @@ class PoolBook:
         else:
             self._uncall(caller, number)
 
-    def part_gone(self, uid: str, caller: User, number: int) -> None:
-        """Such a run was deleted."""
+    def part_gone(self, uid: str, caller: User | None, number: int) -> None:
+        """Such a run was deleted, or no attempt has made it."""
         self._drop(uid)
-        self._uncall(caller, number)
+        if caller:
+            self._uncall(caller, number)
 
     def _uncall(self, caller: User, number: int) -> None:
         if caller.uid in self._called:
