@@ -4,6 +4,7 @@ A planner is fed facts (ended attempts, live pods, outputs) and asked what to do
 changed, so that an event in a run of ten thousand tasks costs as much as in a run of ten. Its answer depends on the
 facts alone, not on the order in which they came: a new planner with the same facts gives the same answer."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
 from itertools import islice
@@ -62,6 +63,8 @@ class Planner:
         self._live: dict[str, Live] = {}
         self._tried: set[str] = set()
         """Tasks that have an attempt, or an item with one."""
+        self._has_ended: set[str] = set()
+        """Tasks with an attempt that is recorded: other than a pod, nobody can forge it."""
         self._links = definition.links
         self._fails_fast = definition.spec.fail_fast
         self.selection = select(definition, run.only, run.until)
@@ -92,6 +95,13 @@ class Planner:
         self._timers: list[tuple[float, str]] = []
         self._heap: list[tuple[int, int, str]] = []
         self._marked: set[str] = set()
+        self._first = {name for name in self._tried if self._expands(name)}
+        """Fan-outs of which items have run, and that are not expanded. They come before others, so that the limit of items is the same for
+        them after a restart."""
+        self._deferred: list[str] = []
+        """Fan-outs that wait for those."""
+        self._owed = Counter(parse_key(key)[0] for key in self._ended if parse_key(key)[0] in self.definition.handlers)
+        """By handler: recorded items that have no unit yet. They come first, too."""
         self._broken = False
         for name, task in tasks.items():
             if task.for_each:
@@ -115,8 +125,12 @@ class Planner:
         """Sets the ended attempts of a task or item, in order; `seen` is when the last of them was first seen to have
         ended."""
         self._outcome = None
+        task = parse_key(key)[0]
+        if task in self.definition.handlers and key not in self._ended and key not in self.ledger.units:
+            self._owed[task] += 1
         self._ended[key], self._seen[key] = ended, seen
-        self._tried.add(parse_key(key)[0])
+        self._has_ended.add(task)
+        self._try(task)
         if unit := self.ledger.units.get(key):
             unit.ended, unit.seen = ended, seen
             self._mark(key)
@@ -129,11 +143,21 @@ class Planner:
             self._live.pop(key, None)
         else:
             self._live[key] = live
-            self._tried.add(parse_key(key)[0])
+            self._try(parse_key(key)[0])
         if unit := self.ledger.units.get(key):
             unit.live = live
             self._mark(key)
             self._mark_ran(unit)
+
+    def _try(self, task: str) -> None:
+        """Notes that a task, or an item of it, has an attempt."""
+        self._tried.add(task)
+        if self._expands(task) and self.ledger.groups[task].units is None:
+            self._first.add(task)
+
+    def _expands(self, task: str) -> bool:
+        """Whether a task is a fan-out that finds its items at once."""
+        return task not in self.definition.handlers and bool(self.definition.tasks[task].for_each)
 
     def _mark_ran(self, unit: Unit) -> None:
         """A teardown runs if its setup ran, however that ended; handlers may run for retries."""
@@ -213,7 +237,7 @@ class Planner:
         task, unit = parse_key(key)[0], self.ledger.units.get(key)
         if unit is None:  # An item of a fan-out that has not been expanded: it is now, even if nothing more may run.
             if task in self.ledger.groups and task not in self._tried:
-                self._tried.add(task)
+                self._try(task)
                 self._mark(task)
             return False
         if number <= unit.before or unit.ended or unit.live or unit.state in STARTED:
@@ -302,10 +326,14 @@ class Planner:
     def settle(self, now: float) -> None:
         """Works out what follows from the facts, as far as the time of this pass allows."""
         anew = False
-        while self._heap:
+        while self._heap or self._deferred:
             pacing.pause()
             if pacing.spent():
                 return  # the next pass settles the rest; what is settled stays valid
+            if not self._heap:
+                self._first.clear()
+                while self._deferred:
+                    self._mark(self._deferred.pop())
             key = heappop(self._heap)[2]
             self._marked.discard(key)
             if key in self.ledger.groups:
@@ -425,7 +453,9 @@ class Planner:
                 unit = self._unit(group.task, index, end)
                 if kind not in handles.ends or unit.key in self.ledger.units:
                     continue
-                if self.ledger.total > MAX_ITEMS:
+                if unit.key in self._ended:
+                    self._owed[group.task] -= 1
+                elif self.ledger.total + self._owed.total() > MAX_ITEMS and unit.key not in self._live:
                     self.refused[group.task] = f"handles: the run has {MAX_ITEMS} tasks and items, the limit"
                     continue
                 self.ledger.grow(group, unit)
@@ -466,12 +496,15 @@ class Planner:
                 if ruled[0] is State.FAILED:
                     self.refused[name] = ruled[1]
                 return ruled
+        if self._first and not parent and not self._was_tried(name):
+            self._deferred.append(name)
+            return State.BLOCKED, ""
         values: list[Any] = [unit.item for unit in above or ()]
         try:
             if not parent:
                 known = self.ledger.values(name, None, None)
                 values = items(group.source, lambda text: evaluate(text, scope, known, self.ledger.of_task))
-            if self.ledger.total + len(values) - 1 > MAX_ITEMS:
+            if self.ledger.total + len(values) - 1 > MAX_ITEMS and name not in self._has_ended:
                 raise FanOutError(
                     f"forEach: the run would have {self.ledger.total + len(values) - 1} tasks and items, the limit is {MAX_ITEMS}"
                 )
@@ -481,6 +514,7 @@ class Planner:
             self.refused[name] = str(error)
             return State.FAILED, str(error)
         units = [self._unit(name, index, item) for index, item in enumerate(values)]
+        self._first.discard(name)
         self.ledger.expand(group, units)
         for unit in units:
             self._mark(unit.key)
