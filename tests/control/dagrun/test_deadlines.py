@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 from plan.game import Game, defined
-from tradewind.control.dagrun.deadlines import NAMED, passed, told, words
+from tradewind.control.dagrun import deadlines
+from tradewind.control.dagrun.deadlines import NAMED, next_due, told, words
 from tradewind.control.dagrun.run import Run, read_run
 from tradewind.plan.dags.compile import define
 from tradewind.plan.documents.problem import Invalid
@@ -33,7 +34,8 @@ def game(deadline: str = "", tasks: dict[str, Any] = TASKS) -> Game:
 
 def missed(played: Game, minutes: float, **status: Any) -> tuple[list[str], float | None]:
     """What is late this number of minutes after the creation, and after how many the next may be."""
-    late, ahead = passed(run(**status), played.planner, CREATED + 60 * minutes)
+    about = run(**status), played.planner, CREATED + 60 * minutes
+    late, ahead = deadlines.missed(*about), next_due(*about)
     return [what for what, _, _ in late], None if ahead is None else (ahead - CREATED) / 60
 
 

@@ -1,6 +1,8 @@
 """Deadlines of a run and its tasks: which are missed, and when the next may be. Nothing is stopped because of them."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 from tradewind.control.dagrun.run import Run
@@ -29,26 +31,29 @@ def due(run: Run, spec: DAGSpec) -> Due | None:
     )
 
 
-def passed(run: Run, planner: Planner, now: float) -> tuple[list[Due], float | None]:
-    """The deadlines that a run which has begun has missed, and when it may miss the next; None if there is none. Its own counts from its
-    creation, those of its tasks from when it began."""
-    missed, ahead = list[Due](), list[float]()
-    of_run = due(run, planner.definition.spec)
-    if of_run and now >= of_run[2]:
-        missed.append(of_run)
-    elif of_run:
-        ahead.append(of_run[2])
-    of_tasks = planner.definition.deadlines
+def missed(run: Run, planner: Planner, now: float) -> list[Due]:
+    """The deadlines that a run which has begun has missed. Its own counts from its creation, those of its tasks from when it began."""
+    of_run, of_tasks = due(run, planner.definition.spec), planner.definition.deadlines
+    found = [of_run] if of_run and now >= of_run[2] else []
     began = _moment(run.began, run.created) if of_tasks else 0.0
     for after, name, within in pacing.each(of_tasks):
         at = began + after
         if now < at:
-            ahead.append(at)
             break  # Those that follow can't be missed yet.
         ended = _ended(planner, name)
         if ended is None or ended > at:
-            missed.append((name, within, at))
-    return missed, min(ahead, default=None)
+            found.append((name, within, at))
+    return found
+
+
+def next_due(run: Run, planner: Planner, now: float) -> float | None:
+    """When the next deadline of a run may be missed (epoch seconds); None if none is left. It costs little, however many there are."""
+    of_run, of_tasks = due(run, planner.definition.spec), planner.definition.deadlines
+    ahead = [of_run[2]] if of_run and now < of_run[2] else []
+    began = _moment(run.began, run.created) if of_tasks else 0.0
+    if (at := bisect_right(of_tasks, now - began, key=itemgetter(0))) < len(of_tasks):
+        ahead.append(began + of_tasks[at][0])
+    return min(ahead, default=None)
 
 
 def words(missed: list[Due]) -> str:

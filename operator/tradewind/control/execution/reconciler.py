@@ -219,7 +219,7 @@ class RunReconciler:
         for at in (plan.wake_at, *started.retry_at):
             if at is not None:
                 self.queue.add_at(run.uid, at)
-        _, late_at = deadlines.passed(run, seen.planner, self._clock())
+        late_at = deadlines.next_due(run, seen.planner, self._clock())
         if late_at is not None and plan.phase == "Running":
             self.queue.add_at(run.uid, seen.now + late_at - self._clock())
         moving, holds = plan.moving or started.made > 0, [*plan.holds, *started.holds]
