@@ -5,7 +5,7 @@ from typing import Any
 from tradewind import API_VERSION
 from tradewind.kube.client import Client
 from tradewind.kube.resources import CONFIG_MAPS, DAGS, RUNS
-from worlds.world import Body, World, eventually
+from worlds.world import Body, World, eventually, printed
 
 CURSOR = {
     "load": {
@@ -75,6 +75,73 @@ async def test_a_run_waits_for_the_one_before_until_that_is_retried_or_deleted(o
         await client.delete(RUNS, operated.namespace, "first")
         assert (await operated.finished(client, "second"))["phase"] == "Succeeded"
         assert (await operated.finished(client, "third"))["phase"] == "Succeeded"
+
+
+async def test_a_task_waits_for_the_same_task_of_the_run_before_and_no_other(world: World) -> None:
+    tasks = {
+        "extract": {"compute": {"n": "1"}},
+        "load": {
+            "dependsOn": ["extract"],
+            "waitForPrevious": True,
+            "command": ["sh", "-c", "exit $CODE"],
+            "env": {"CODE": "$[[ params.code ]]"},
+        },
+    }
+    async with world.client() as client:
+        await world.create(client, DAGS, world.dag("chained-tasks", tasks, params=PARAMS))
+        with world.operator():
+            await made(world, client, "chained-tasks", "one", 1, code=1)
+            assert (await world.finished(client, "one"))["phase"] == "Failed"
+            for day, name in ((2, "two"), (3, "three")):
+                await made(world, client, "chained-tasks", name, day)
+
+            def waits(status: Body) -> bool:
+                return status.get("done") == 1 and [item["reason"] for item in status["waiting"]] == ["PreviousRun"]
+
+            two = await world.until(client, "two", waits)
+            assert two["status"]["waiting"][0]["message"] == (
+                "waits for load of run one of 2026-05-01T00:00:00Z, which ended as Failed (waitForPrevious): retry or mark "
+                "it, or delete that run"
+            )
+            three = await world.until(client, "three", waits)
+            words = "waits for load of run two of 2026-05-02T00:00:00Z (waitForPrevious)"
+            assert three["status"]["waiting"][0]["message"] == words
+            assert words in printed(world, "describe", "three")
+        edit = {"action": "Succeed", "tasks": ["load"]}
+        with world.operator():  # another process, which knows nothing of who waits for whom
+            await client.patch(RUNS, world.namespace, "one", {"spec": {"edits": [edit]}})
+            assert (await world.finished(client, "two"))["phase"] == "Succeeded"
+            assert (await world.finished(client, "three"))["phase"] == "Succeeded"
+            await made(world, client, "chained-tasks", "five", 5, code=1)
+            assert (await world.finished(client, "five"))["phase"] == "Failed"
+            await made(world, client, "chained-tasks", "six", 6)
+            await world.until(client, "six", waits)
+            await client.delete(RUNS, world.namespace, "five")
+            assert (await world.finished(client, "six"))["phase"] == "Succeeded"
+
+
+async def test_a_task_starts_as_soon_as_that_of_the_run_before_has_ended_although_the_run_has_not(
+    operated: World,
+) -> None:
+    tasks = {"load": {"wait": {"duration": "3s"}, "waitForPrevious": True}, "beside": {"wait": {"duration": "1h"}}}
+    async with operated.client() as client:
+        await operated.create(client, DAGS, operated.dag("beside", tasks))
+        for day in (1, 2, 3):
+            await made(operated, client, "beside", f"beside-{day}", day)
+
+        def ended(status: Body) -> bool:
+            return "load" in status.get("attempts", "")
+
+        # Sooner than a run that was not woken polls.
+        found = await operated.until(client, "beside-3", ended, seconds=25)
+        assert found["status"]["phase"] == "Running"
+        ends = []
+        for day in (1, 2, 3):
+            run = (await client.get(RUNS, operated.namespace, f"beside-{day}"))["status"]
+            assert run["phase"] == "Running"
+            ends.append(run["attempts"])
+            await client.patch(RUNS, operated.namespace, f"beside-{day}", {"spec": {"desiredState": "Terminated"}})
+        assert all(text.startswith("load ") for text in ends)
 
 
 async def test_data_of_a_config_map_are_those_of_the_runs_start(operated: World) -> None:

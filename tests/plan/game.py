@@ -41,6 +41,8 @@ class Game:
     fixed: dict[str, Fixed] = field(default_factory=dict)
     started: list[tuple[str, int]] = field(default_factory=list)
     timeout: float | None = None
+    previous: dict[str, str] = field(default_factory=dict)
+    """What tasks wait for in the run before; a task that is not named has not been looked up."""
 
     def __post_init__(self) -> None:
         self.planner = self.anew()
@@ -59,6 +61,7 @@ class Game:
         facts: list[Any] = [partial(planner.tell_ended, key, self.counting(key), self.seen[key]) for key in self.ended]
         facts += [partial(planner.tell_cleared, key, number) for key, number in self.cleared.items()]
         facts += [partial(planner.tell_fixed, key, item.state, item.why) for key, item in self.fixed.items()]
+        facts += [partial(planner.tell_previous, task, words) for task, words in self.previous.items()]
         facts += [partial(planner.tell_live, key, live) for key, live in self.live.items()]
         if shuffle:
             shuffle.shuffle(facts)
@@ -95,6 +98,11 @@ class Game:
         self.live[start.key] = Live(start.number, since, **{"seen": self.now, "created": int(self.now), **more})
         self.started.append((start.key, start.number))
         self.planner.tell_live(start.key, self.live[start.key])
+
+    def look_back(self, task: str, words: str = "") -> None:
+        """The run before lets a task start, or makes it wait."""
+        self.previous[task] = words
+        self.planner.tell_previous(task, words)
 
     def begin(self, key: str) -> None:
         """The container of a pending pod starts."""

@@ -206,6 +206,9 @@ class Task(PodSettings):
     deadline: Limit | None = None
     """Time within which the task should have ended, from the start of the run. When it expires, the run's condition
     DeadlineMissed and an Event say so, and the task continues. No deadline when absent."""
+    wait_for_previous: bool = False
+    """If true, the task starts once the same task of the DAG's run before has succeeded or was skipped: of the run with the
+    next earlier logical date that was not cancelled. Without such a run, or such a task in it, it starts at once."""
     for_each: ForEach | None = None
     """Runs the task once for each item of a list."""
     loop: Loop | None = None

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from tradewind.control.dagrun.task_states import TaskStates
 from tradewind.control.sensors.bucket_probe import ProbeFailedError
 from tradewind.control.sensors.cluster_probes import ObjectProbe, Resources, RunProbe
-from tradewind.control.sensors.task_states import TaskStates
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Forbidden, NotFound, Unavailable
 from tradewind.model.sensor import ObjectPoll, RunPoll

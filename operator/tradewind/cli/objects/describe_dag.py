@@ -118,6 +118,8 @@ def _after(task: dict[str, Any]) -> str:
         return ", ".join(map(str, of_kind(list, of_kind(dict, found).get(field))))
 
     parts = [named(task, "dependsOn")]
+    if task.get("waitForPrevious"):
+        parts.append("itself in the run before")
     if handles := of_kind(dict, task.get("handles")):
         parts.append(f"{named(handles, 'ends') or 'Failed'} of {named(handles, 'of')}")
     if teardown := of_kind(dict, task.get("teardown")):

@@ -14,7 +14,7 @@ from tradewind.control.podless.work import DELETED
 from tradewind.kube.pod import Pod
 from tradewind.plan.outcomes.state import FINAL, State
 from tradewind.plan.runs.critical_path import Trail
-from tradewind.plan.runs.decision import Live
+from tradewind.plan.runs.decision import PREVIOUS, Live
 from tradewind.plan.runs.unit import CONFIG_REASONS, Unit
 
 
@@ -57,6 +57,9 @@ class _Look:
         }
 
     def unit(self, unit: Unit) -> Wait:
+        hold = self.planner.holds.get(unit.key)
+        if unit.state is State.BLOCKED and hold and hold.reason == PREVIOUS:
+            return Wait(unit.key, Cause.DEPENDENCIES, hold.reason, hold.message, self._free_since(unit))
         if unit.state is State.BLOCKED:
             return Wait(unit.key, Cause.DEPENDENCIES, "Blocked", blocked(self.planner, unit.task, unit.index))
         if unit.live is not None:

@@ -35,6 +35,7 @@ class Entry(PastRun):
     """The Trigger that made it for something that had just happened."""
     ended: float
     """Epoch seconds of its end; of its creation if that is unknown."""
+    uid: str
 
 
 def entry(run: Run) -> Entry:
@@ -56,6 +57,7 @@ def entry(run: Run) -> Entry:
         run.backfills,
         "" if run.how == "backfill" else run.maker,
         _ended(run),
+        run.uid,
     )
 
 

@@ -18,10 +18,12 @@ from tradewind.plan.cel.error import ExpressionError
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.outcomes.attempt import FAILURES, SKIPPED_ITSELF, SUPERSEDED, Attempt, parse_key
 from tradewind.plan.outcomes.state import State
-from tradewind.plan.runs.decision import Live
+from tradewind.plan.runs.decision import PREVIOUS, Live
 from tradewind.plan.runs.planner import Planner
 
 log = logging.getLogger(__name__)
+MOST_WAITING = 20
+"""Waiting tasks that a status lists."""
 
 
 class RunState:
@@ -240,10 +242,22 @@ def picture(run: Run, definition: Definition, pods: Mapping[str, Pod]) -> RunSta
     planner = state.bind(definition, pods, 0.0, 0.0)
     state.absorb(pods, 0.0)
     planner.decide(0.0)
+    if tasks := planner.asks_previous():
+        _assume_previous(planner, run, tasks)
+        planner.decide(0.0)
     if not run.final and run.desired != "Suspended":
         _assume(planner, run)
         planner.decide(0.0)
     return state
+
+
+def _assume_previous(planner: Planner, run: Run, tasks: Iterable[str]) -> None:
+    """Assumes that tasks wait for the run before as the status says, if it lists all that waits."""
+    listed = run.status.get("waiting") or []
+    told = {parse_key(item["task"])[0]: item.get("message", "") for item in listed if item.get("reason") == PREVIOUS}
+    for task in tasks:
+        if task in told or len(listed) < MOST_WAITING:
+            planner.tell_previous(task, told.get(task, ""))
 
 
 def _assume(planner: Planner, run: Run) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from tradewind.control.dagrun.run import Run, read_run
-from tradewind.control.dagrun.run_index import RunIndex, entry
+from tradewind.control.dagrun.run_index import Entry, RunIndex, entry
 from tradewind.control.shared.coalesced_reads import CoalescingReader
 from tradewind.kube.client import Client
 from tradewind.kube.errors import NotFound
@@ -15,7 +15,7 @@ from tradewind.model.duration import stamp
 from tradewind.plan import pacing
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.documents.problem import Invalid, Problem
-from tradewind.plan.starts.past_runs import PastRun, awaited, last_success, previous
+from tradewind.plan.starts.past_runs import PastRun, awaited, last_success, predecessor, previous
 from tradewind.plan.starts.start_values import described, kept_values
 from tradewind.plan.triggers.newest_tick import BY_ITSELF, Place
 
@@ -61,6 +61,15 @@ class StartValues:
             return f"waits for {which}, which failed (waitForPrevious): retry it, or delete it to go on without it"
         return f"waits for {which} to succeed (waitForPrevious)"
 
+    async def predecessor(self, run: Run) -> tuple[Entry | None, int]:
+        """The run whose tasks a run's tasks wait for (waitForPrevious), and how many runs were looked through. Raises errors of the API."""
+        others = await self._others(run)
+        return predecessor(entry(run), others), len(others)
+
+    def lost(self, namespace: str, run: Entry) -> None:
+        """Drops an earlier run that does not exist any more."""
+        self._runs.lost((namespace, run.dag), run.name)
+
     async def read(self, run: Run, definition: Definition) -> Mapping[str, Any]:
         """What the run knows from now on, as its status records it. Raises Invalid for values that can't be used, NotThere, and errors
         of the API."""
@@ -89,7 +98,7 @@ class StartValues:
                 raise Invalid([Problem(path, what, "hand on a reference, such as a path")])
         return found
 
-    async def _others(self, run: Run) -> Iterable[PastRun]:
+    async def _others(self, run: Run) -> list[Entry]:
         runs = await self._runs.of((run.namespace, run.dag))
         return [other for other in pacing.each([*runs.values()]) if other.name != run.name and not other.partial]
 

@@ -11,9 +11,11 @@ from tradewind.control.dagrun import deadlines
 from tradewind.control.dagrun.listener import RunListener
 from tradewind.control.dagrun.run import Run
 from tradewind.control.dagrun.state import RunState
+from tradewind.control.dagrun.task_states import TaskStates
 from tradewind.control.dagrun.unreadable import Unreadable
 from tradewind.control.dagrun.writes import StatusTooLarge
 from tradewind.control.dags.bound_approvals import read_edits
+from tradewind.control.dags.previous_tasks import PreviousTasks
 from tradewind.control.dags.revisions import Revisions
 from tradewind.control.dags.start_values import StartValues
 from tradewind.control.dags.template_index import Templates
@@ -38,7 +40,6 @@ from tradewind.control.pods.launcher import PodLauncher
 from tradewind.control.pools.book import PoolBook
 from tradewind.control.pools.holders import Holders
 from tradewind.control.sensors.sensor_tasks import SensorTasks
-from tradewind.control.sensors.task_states import TaskStates
 from tradewind.control.shared.coalesced_reads import CoalescingReader
 from tradewind.control.shared.event_recorder import EventRecorder
 from tradewind.control.triggers.run_ticks import RunTicks
@@ -90,10 +91,12 @@ class RunReconciler:
         self.subdags = SubDAGs(client, table.states, table.wake, self._teller.report_not_own, revisions)
         sender = HttpClient(egress)
         worker = Worker(client, sender, self.approvals, self.subdags, clock)
-        self.sensors = SensorTasks(client, sender, egress, host, TaskStates(revisions.load, table.begun), clock)
+        ends = TaskStates(revisions.load, table.begun)
+        self.sensors = SensorTasks(client, sender, egress, host, ends, clock)
         self.podless = Podless(worker, self.sensors, table.wake, host, clock)
         reader = CoalescingReader(client)
         self.start_values = StartValues(client, reader, RunTicks(client, reader, clock).of)
+        self.previous_tasks = PreviousTasks(client, self.start_values, ends, table.states, table.wake)
         beginner = RunStarter(
             client,
             reader,
@@ -121,7 +124,16 @@ class RunReconciler:
             owned,
         )
         self.pods, self.informer = self.feed.pods, self.feed.informer
-        self._writer = RunStatusWriter(client, table, self.pods, self._teller, self.feed.changed, self.feed.gone, clock)
+        self._writer = RunStatusWriter(
+            client,
+            table,
+            self.pods,
+            self._teller,
+            self.feed.changed,
+            self.feed.gone,
+            self.previous_tasks.run_seen,
+            clock,
+        )
         self._binder = RunBinder(client, table, self.pods, beginner, self._writer)
         self._observer = Observer(revisions, table, self.feed, self.podless, self._writer, egress, clock)
         self._starter = PodStarter(launcher, self.book, self.pods)
@@ -165,12 +177,22 @@ class RunReconciler:
         seen = await self._observer.observe(state)
         for pod in state.pods.take_strangers():
             self._teller.report_stranger(state.run, pod)
-        plan = self._observer.plan(state, seen) if seen else None
+        plan = await self._plan(state, seen) if seen else None
         if seen is None or plan is None or await self._record_first(state, seen, plan):
             return
         await self._stop(state, plan)
         started = await self._start(state, seen, plan, woken_at)
         await self._report(state, seen, plan, started)
+
+    async def _plan(self, state: RunState, seen: Observed) -> Plan | None:
+        """The plan, after the planner was told what tasks wait for in the run before. None if the run has changed meanwhile."""
+        plan = self._observer.plan(state, seen)
+        if plan is None or plan.phase != "Running":
+            return plan
+        again = await self.previous_tasks.inform(seen.run, seen.planner)
+        if again is not None:
+            self.queue.add_at(seen.run.uid, seen.now + again)
+        return self._observer.plan(state, seen) if seen.planner.asks_previous() else plan
 
     async def _record_first(self, state: RunState, seen: Observed, plan: Plan) -> bool:
         """Writes what must be recorded before anything is done. Returns whether there was anything; then the next pass continues."""

@@ -42,7 +42,7 @@ class Written:
 
 class RunStatusWriter:
     """Writes statuses computed from runs. `changed(run, phase before)` is called after a change of phase or an asset update, `gone(run)`
-    for a deleted run."""
+    for a deleted run, `saved(run)` after each write."""
 
     def __init__(
         self,
@@ -52,10 +52,11 @@ class RunStatusWriter:
         teller: RunReporter,
         changed: Callable[[Run, str], None],
         gone: Callable[[Run], None],
+        saved: Callable[[Run], None],
         clock: Callable[[], float],
     ) -> None:
         self._client, self._table, self._pods, self._teller = client, table, pods, teller
-        self._changed, self._gone, self._clock = changed, gone, clock
+        self._changed, self._gone, self._saved, self._clock = changed, gone, saved, clock
         self._written: WeakKeyDictionary[RunState, Written] = WeakKeyDictionary()
 
     def written_at(self, state: RunState) -> float:
@@ -112,6 +113,7 @@ class RunStatusWriter:
         self._of(state).took = asyncio.get_running_loop().time() - began
         state.update(read_run(stored), self._pods.of(run.namespace, run.uid))
         now = state.run
+        self._saved(now)
         if (words := deadlines.told(status)) and words != deadlines.told(run.status):
             self._teller.report_late(now, words)
         if now.phase != run.phase or len(now.status.get("produced") or ()) > len(run.status.get("produced") or ()):

@@ -134,6 +134,7 @@ class Engine:
         self._listeners: Sequence[RunListener] = (
             self.runs.subdags,  # First: callers of the run are woken, whatever happens to the others here.
             self.runs.start_values,
+            self.runs.previous_tasks,  # After the index of runs, which it asks.
             self.dags,
             self._dag_metrics,
             self.triggers,  # It counts the runs of a trigger before any of its sources is polled.

@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 
 from tradewind.control.dagrun.run import Run, read_run
+from tradewind.control.dagrun.task_states import TaskStates, TasksUnreadable
 from tradewind.control.sensors.bucket_probe import ProbeFailedError
-from tradewind.control.sensors.task_states import TaskStates
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, BadName, Forbidden, NotFound
 from tradewind.kube.pages import items
@@ -62,7 +62,9 @@ class RunProbe:
         if self._ended[:2] == (run.uid, run.version):
             return self._ended[2]
         try:
-            state = await self._states.end(run, task)
+            state = (await self._states.read(run)).of(task)
+        except TasksUnreadable as error:
+            raise ProbeFailedError(str(error)) from None
         except ApiError as error:
             raise ProbeFailedError(refusal(error, REVISIONS, "get")) from None
         if run.final:

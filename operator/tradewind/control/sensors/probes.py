@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
+from tradewind.control.dagrun.task_states import TaskStates
 from tradewind.control.egress.client import LIMIT, Failed, HttpClient, Request, content, server
 from tradewind.control.egress.header_variables import MissingReferenceError, Wanted, read
 from tradewind.control.egress.policy import EgressPolicy
@@ -12,7 +13,6 @@ from tradewind.control.pods.rendering import Renderer
 from tradewind.control.sensors.bucket_probe import BucketProbe, ProbeFailedError
 from tradewind.control.sensors.cluster_probes import ObjectProbe, Resources, RunProbe, refusal
 from tradewind.control.sensors.sql_probe import Login, SqlProbe
-from tradewind.control.sensors.task_states import TaskStates
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
 from tradewind.kube.resources import SECRETS

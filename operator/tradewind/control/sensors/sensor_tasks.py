@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tradewind import metrics
+from tradewind.control.dagrun.task_states import TaskStates
 from tradewind.control.egress.client import HttpClient
 from tradewind.control.egress.header_variables import texts, wanted
 from tradewind.control.egress.policy import EgressPolicy
@@ -16,7 +17,6 @@ from tradewind.control.pods.rendering import Renderer
 from tradewind.control.sensors.bucket_probe import ProbeFailedError
 from tradewind.control.sensors.poller import Poll, Poller
 from tradewind.control.sensors.probes import BUSY, Asking, Found, Probe, Probes
-from tradewind.control.sensors.task_states import TaskStates
 from tradewind.kube.client import Client
 from tradewind.model.bounded import OutOfBounds
 from tradewind.model.duration import seconds

@@ -103,6 +103,9 @@ def problems(tasks: Mapping[str, Task]) -> Iterator[Problem]:
         path = f"spec.tasks.{name}"
         if task.handles:
             yield from _handler_problems(path, name, tasks)
+        if task.wait_for_previous and (task.teardown or task.on_exit or task.handles):
+            what = "teardowns, exit tasks and handlers run at their own time"
+            yield Problem(f"{path}.waitForPrevious", what, "leave it out")
         if task.teardown and task.on_exit:
             yield Problem(f"{path}.onExit", "a teardown runs at its own time", "leave out onExit or teardown")
         if task.teardown and task.trigger_rule != "AllSucceeded":

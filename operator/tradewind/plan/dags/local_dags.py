@@ -70,6 +70,9 @@ def problems(definition: Definition, unread: frozenset[str]) -> Iterator[Problem
     for base, part in definition.parts:
         for name, task in pacing.each(part.tasks.items()):
             path = f"{base}.tasks.{name}"
+            if task.wait_for_previous and part is not definition:
+                what = "runs of a local DAG have no order"
+                yield Problem(f"{path}.waitForPrevious", what, "set it on the task that calls the DAG")
             if task.dag is None or not task.dag.local or task.dag.name:
                 continue
             if called := definition.local.get(task.dag.local):

@@ -63,6 +63,8 @@ class Stop:
 
 GATED = "SchedulingGated"
 """Why a pod has not started: a controller, such as a queue like Kueue, has set a scheduling gate and will remove it."""
+PREVIOUS = "PreviousRun"
+"""The reason for which a task waits for the run before."""
 IN_ORDER = frozenset({"Wait", "SubDAG", "Sensor", GATED})
 """Reasons of holds that are normal: time passes, another run works, or something outside is awaited."""
 

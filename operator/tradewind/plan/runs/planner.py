@@ -20,7 +20,7 @@ from tradewind.plan.expressions.scope import Values, evaluate, names_item
 from tradewind.plan.outcomes.attempt import CANCELLED, FAIL_FAST, RUN_TIMEOUT, Attempt, parse_key
 from tradewind.plan.outcomes.state import BAD, FINAL, LIVE, State
 from tradewind.plan.runs.conclusion import conclusion, exit_story
-from tradewind.plan.runs.decision import IN_ORDER, Hold, Live, Plan, RunFacts, Stop
+from tradewind.plan.runs.decision import IN_ORDER, PREVIOUS, Hold, Live, Plan, RunFacts, Stop
 from tradewind.plan.runs.failure import ends_of_fan_out, ends_of_unit, lasted, of_units
 from tradewind.plan.runs.gate import Askers, Ruling, condition, ruling
 from tradewind.plan.runs.item_group import Group
@@ -34,6 +34,8 @@ STARTED = LIVE | {State.READY, State.WAITING}
 """States in which an attempt can be active."""
 ENDS_PER_TASK = 1_000
 """The items of a handler that belong to one task: by the number of the attempt, 0 for an end without one."""
+LOOKS = "looks for the run before (waitForPrevious)"
+"""What a task waits for until the run before is known."""
 HOLDS_LIMIT = 100
 """Holds that a plan lists."""
 
@@ -65,6 +67,8 @@ class Planner:
         """Tasks that have an attempt, or an item with one."""
         self._has_ended: set[str] = set()
         """Tasks with an attempt that is recorded: other than a pod, nobody can forge it."""
+        self._before_run: dict[str, str] = {}
+        """By task: what it waits for in the run before; empty for nothing."""
         self._links = definition.links
         self._fails_fast = definition.spec.fail_fast
         self.selection = select(definition, run.only, run.until)
@@ -92,6 +96,8 @@ class Planner:
         self.stops: dict[str, Stop] = {}
         self.holds: dict[str, Hold] = {}
         self._stuck: set[str] = set()
+        self._asking: dict[str, set[str]] = {}
+        """By task: the units that may start as far as this run is concerned, and depend on the run before."""
         self._timers: list[tuple[float, str]] = []
         self._heap: list[tuple[int, int, str]] = []
         self._marked: set[str] = set()
@@ -213,6 +219,13 @@ class Planner:
         state = self.selection.left_out.get(task)
         return (state, LEFT_OUT) if state else None
 
+    def tell_previous(self, task: str, words: str) -> None:
+        """Sets what a task of this run waits for in the run before, in words; empty if that lets it start."""
+        if self._before_run.get(task) != words:
+            self._before_run[task] = words
+            for unit in self.ledger.members(task):
+                self._mark(unit.key)
+
     def tell_outputs(self, key: str, outputs: Mapping[str, Any]) -> None:
         """Sets the outputs of a successful task or item. To be called before its end is reported."""
         self._outcome = None
@@ -242,9 +255,15 @@ class Planner:
             return False
         if number <= unit.before or unit.ended or unit.live or unit.state in STARTED:
             return True
+        if key in self._asking.get(task, ()):
+            return True  # Its task of the run before may have been cleared after it started.
         if unit.state in (State.BLOCKED, State.SKIPPED, State.UPSTREAM_FAILED):
             return False
         return self._admit(unit, None)[0] is State.READY
+
+    def asks_previous(self) -> list[str]:
+        """The tasks that may start as far as their own run is concerned, and depend on the run before."""
+        return [*self._asking]
 
     def decide(self, now: float) -> Plan:
         """What to do, given the facts, at `now` (monotonic seconds)."""
@@ -387,11 +406,28 @@ class Planner:
                 heappush(self._timers, (advice.wake_at, key))
         if state is State.READY:
             state, why = self._askers.hold(unit.task, key) or (state, why)
+        if self.definition.tasks[unit.task].wait_for_previous:
+            asks = state is State.READY and advice is None
+            if words := self._ask_previous(unit, asks):
+                state, why = State.BLOCKED, words
         if key in self.holds and state in LIVE and self.holds[key].reason not in IN_ORDER:
             self._stuck.add(key)
         else:
             self._stuck.discard(key)
         self._move(unit, state, why)
+
+    def _ask_previous(self, unit: Unit, asks: bool) -> str:
+        """Notes whether a unit depends on the run before now. Returns what it waits for there, in words; empty for nothing."""
+        keys = self._asking.setdefault(unit.task, set())
+        if asks:
+            keys.add(unit.key)
+            if words := self._before_run.get(unit.task, LOOKS):
+                self.holds[unit.key] = Hold(unit.key, PREVIOUS, words)
+            return words
+        keys.discard(unit.key)
+        if not keys:
+            del self._asking[unit.task]
+        return ""
 
     def _move(self, unit: Unit, state: State, why: str) -> None:
         before, unit.state, unit.why = unit.state, state, why

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,9 @@ class PastRun:
     """Epoch seconds of its creation, which is the logical date of a run without one."""
     dated: bool
     """Whether its spec has a logical date."""
+
+
+Past = TypeVar("Past", bound=PastRun)
 
 
 def before(other: PastRun, run: PastRun) -> bool:
@@ -36,13 +40,18 @@ def last_success(run: PastRun, others: Iterable[PastRun]) -> PastRun | None:
     return _latest(run, others, lambda other: other.phase == "Succeeded")
 
 
+def predecessor(run: PastRun, others: Iterable[Past]) -> Past | None:
+    """The run before that was not cancelled."""
+    return _latest(run, others, lambda other: other.phase != "Cancelled")
+
+
 def awaited(run: PastRun, others: Iterable[PastRun]) -> PastRun | None:
     """The run that `waitForPrevious` waits for; None if there is none. A cancelled run is waited for no more."""
-    found = _latest(run, others, lambda other: other.phase != "Cancelled")
+    found = predecessor(run, others)
     return None if found is None or found.phase == "Succeeded" else found
 
 
-def _latest(run: PastRun, others: Iterable[PastRun], counts: Callable[[PastRun], bool]) -> PastRun | None:
+def _latest(run: PastRun, others: Iterable[Past], counts: Callable[[PastRun], bool]) -> Past | None:
     return max((other for other in others if before(other, run) and counts(other)), key=_place, default=None)
 
 

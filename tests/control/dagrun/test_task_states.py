@@ -1,4 +1,4 @@
-"""How a task of another run has ended, for a sensor: by the planner of an active run, by the status of an ended one."""
+"""How a task of another run has ended, by the planner of an active run, by the status of an ended one."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,10 +8,9 @@ import pytest
 from plan.game import defined
 from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.dagrun.state import RunState
+from tradewind.control.dagrun.task_states import NoSuchTask, TaskStates, TasksUnreadable
 from tradewind.control.pods.observation import Ended
-from tradewind.control.sensors.bucket_probe import ProbeFailedError
 from tradewind.control.sensors.cluster_probes import RunProbe
-from tradewind.control.sensors.task_states import TaskStates
 from tradewind.kube.client import Client
 from tradewind.kube.errors import NotFound
 from tradewind.model.sensor import RunPoll
@@ -49,7 +48,8 @@ def states(active: RunState | None = None, **spec: Any) -> TaskStates:
 
 
 async def ends(found: TaskStates, of: Run, *tasks: str) -> Mapping[str, str]:
-    return {task: await found.end(of, task) for task in tasks or TASKS}
+    read = await found.read(of)
+    return {task: read.of(task) for task in tasks or TASKS}
 
 
 async def test_how_tasks_of_an_ended_run_ended_follows_from_its_status() -> None:
@@ -95,8 +95,9 @@ async def test_a_task_of_an_active_run_has_ended_when_its_planner_says_so_and_no
     assert planner.ledger.states["a"] == "Failed"
     assert (await ends(states(active), going, "a", "b", "f[1]")) == {"a": "", "b": "UpstreamFailed", "f[1]": ""}
     active.attempts.news.clear()
-    assert await states(active).end(going, "a") == "Failed"
-    assert await states(active).end(going, "f[1]") == "", "its pod lives, although the run fails fast"
+    assert await ends(states(active), going, "a", "f[1]") == {"a": "Failed", "f[1]": ""}, (
+        "a pod lives, although the run fails fast"
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,15 +108,16 @@ async def test_a_task_of_an_active_run_has_ended_when_its_planner_says_so_and_no
         ("f[2]", "f of run r has 2 items, counted from 0"),
     ],
 )
-async def test_a_task_that_the_run_does_not_have_is_a_failed_poll(task: str, problem: str) -> None:
-    with pytest.raises(ProbeFailedError, match=problem.replace("[", r"\[")):
-        await states().end(run("Succeeded", "a 0+1\nf[0] 0+1\nf[1] 0+1"), task)
+async def test_a_task_that_the_run_does_not_have_is_named(task: str, problem: str) -> None:
+    read = await states().read(run("Succeeded", "a 0+1\nf[0] 0+1\nf[1] 0+1"))
+    with pytest.raises(NoSuchTask, match=problem):
+        read.of(task)
 
 
 @pytest.mark.parametrize("status", [{"revision": "gone"}, {"attempts": "what is this"}])
-async def test_a_run_that_cannot_be_read_is_a_failed_poll(status: dict[str, str]) -> None:
-    with pytest.raises(ProbeFailedError, match="the tasks of run r can't be read: "):
-        await states().end(run("Succeeded", **status), "a")
+async def test_a_run_that_cannot_be_read_says_so(status: dict[str, str]) -> None:
+    with pytest.raises(TasksUnreadable, match="the tasks of run r can't be read: "):
+        await states().read(run("Succeeded", **status))
 
 
 class OneRun(Client):
