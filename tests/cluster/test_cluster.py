@@ -8,7 +8,7 @@ import pytest
 from cluster.fixtures import Cluster
 from cluster.shell import wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.disruptive]
+pytestmark = pytest.mark.e2e
 
 Document = dict[str, Any]
 
@@ -131,6 +131,7 @@ def test_exec_runs_in_a_busybox_pod(cluster: Cluster, namespace: str) -> None:
     assert cluster.kubectl("exec", "box", "-n", namespace, "--", "id", "-u") == "65532\n"
 
 
+@pytest.mark.disruptive
 def test_up_again_changes_nothing(cluster: Cluster) -> None:
     uid = cluster.kubectl("get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}")
     assert cluster.provider.up() == cluster.kubeconfig
