@@ -55,6 +55,7 @@ class Witness:
         if start.task in self.approvals.asking:
             before = self.approvals.before(start.task)
             assert all(planner.ledger.states[name] in FINAL for name in before), f"{start} is asked too early"
+            assert before.isdisjoint(parse_key(key)[0] for key in self.game.live), f"{start}: something still runs"
         if start.task in planner.definition.protected:
             return  # a teardown waits for its setup's users, however they ended
         for name in self.approvals.asking:
@@ -193,6 +194,34 @@ def test_thousands_of_approvals_cost_a_visit_of_each_dependency(monkeypatch: pyt
     monkeypatch.setattr("tradewind.plan.pacing.pause", count)
     game.play(outputs=lambda key: {"approved": True})
     assert len(game.started) == 900 <= visits < 20_000
+
+
+@pytest.mark.parametrize("again", ["", "Error"])
+def test_items_that_run_when_their_fan_out_is_decided_again_are_stopped_before_an_approval_is_asked(again: str) -> None:
+    tasks: dict[str, Any] = {
+        "a": {},
+        "f": {"dependsOn": ["a"], "triggerRule": "OneFailed", "forEach": {"range": {"stop": 2}}},
+        "ok": {"dependsOn": ["f"], "triggerRule": "AllDone", "approval": {}},
+    }
+    game = Game(defined(tasks))
+    game.start(game.plan().starts[0])
+    game.end("a", "Error")
+    game.start(game.plan().starts[0])
+    assert game.live.keys() == {"f[0]"}
+    changes = rework(game.planner, [], retried=True)[0]
+    game.rounds += 1
+    game.change(changes)
+    [start] = [*game.plan().starts, *game.plan().podless]
+    assert game.planner.may_have_started("f[0]", 1) and not game.planner.may_have_started("f[1]", 1)
+    game.start(start)
+    game.end("a", again)
+    assert [(stop.task, stop.reason) for stop in game.plan().stops] == [("f[0]", "Superseded")]
+    assert not game.plan().podless
+    game.end("f[0]", "Superseded")
+    plan = game.plan()
+    assert ([start.key for start in plan.podless], [start.key for start in plan.starts]) == (
+        (["ok"], []) if not again else ([], ["f[0]", "f[1]"])
+    )
 
 
 def test_an_approval_of_the_first_that_succeeds_does_not_wait_for_others() -> None:

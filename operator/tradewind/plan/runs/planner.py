@@ -4,7 +4,7 @@ A planner is fed facts (ended attempts, live pods, outputs) and asked what to do
 changed, so that an event in a run of ten thousand tasks costs as much as in a run of ten. Its answer depends on the
 facts alone, not on the order in which they came: a new planner with the same facts gives the same answer."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
 from itertools import islice
@@ -17,7 +17,7 @@ from tradewind.plan.dags.definition import Definition
 from tradewind.plan.dags.fan_out import FanOutError, items
 from tradewind.plan.dags.selection import LEFT_OUT, select
 from tradewind.plan.expressions.scope import Values, evaluate, names_item
-from tradewind.plan.outcomes.attempt import CANCELLED, FAIL_FAST, RUN_TIMEOUT, Attempt, parse_key
+from tradewind.plan.outcomes.attempt import CANCELLED, FAIL_FAST, RUN_TIMEOUT, SUPERSEDED, Attempt, parse_key
 from tradewind.plan.outcomes.state import BAD, FINAL, LIVE, State
 from tradewind.plan.runs.conclusion import conclusion, exit_story
 from tradewind.plan.runs.decision import IN_ORDER, PREVIOUS, Hold, Live, Plan, RunFacts, Stop
@@ -63,6 +63,8 @@ class Planner:
         self._ended: dict[str, Sequence[Attempt]] = {}
         self._seen: dict[str, float] = {}
         self._live: dict[str, Live] = {}
+        self._live_items: defaultdict[str, set[str]] = defaultdict(set)
+        """The live items of each fan-out."""
         self._tried: set[str] = set()
         """Tasks that have an attempt, or an item with one."""
         self._has_ended: set[str] = set()
@@ -145,15 +147,22 @@ class Planner:
     def tell_live(self, key: str, live: Live | None) -> None:
         """Sets the live pod of a task or item, if there is one."""
         self._outcome = None
+        task, index = parse_key(key)
         if live is None:
             self._live.pop(key, None)
+            self._live_items[task].discard(key)
         else:
             self._live[key] = live
-            self._try(parse_key(key)[0])
+            if index is not None:
+                self._live_items[task].add(key)
+            self._try(task)
         if unit := self.ledger.units.get(key):
             unit.live = live
             self._mark(key)
             self._mark_ran(unit)
+        elif task in self.ledger.groups:
+            self.stops.pop(key, None)
+            self._mark(task)
 
     def _try(self, task: str) -> None:
         """Notes that a task, or an item of it, has an attempt."""
@@ -248,6 +257,8 @@ class Planner:
         """Whether an attempt can have been started, given the facts so far: what comes before it has ended. `settle`
         first. Anyone who may create pods can forge one, so that labels prove nothing."""
         task, unit = parse_key(key)[0], self.ledger.units.get(key)
+        if unit is None and number <= self._before.get(key, 0):
+            return True  # It was cleared, and is to be stopped.
         if unit is None:  # An item of a fan-out that has not been expanded: it is now, even if nothing more may run.
             if task in self.ledger.groups and task not in self._tried:
                 self._try(task)
@@ -460,6 +471,9 @@ class Planner:
             if group.aborted and not aborted:
                 for unit in units:
                     self._mark(unit.key)
+        if state in FINAL and self._stop_strays(group, why):
+            state = State.BLOCKED if group.units is None else State.RUNNING
+            why = "items that it does not have any more are being stopped"
         before, group.state, group.why = group.state, state, why
         if before is state:
             return
@@ -469,6 +483,14 @@ class Planner:
         if not group.units:
             self.ledger.count(before, state)
         self._record_move(group.task, state)
+
+    def _stop_strays(self, group: Group, why: str) -> bool:
+        """Stops live items of before, when a fan-out is decided again and has no such items. Returns whether there are any."""
+        strays = [key for key in self._live_items.get(group.task, ()) if key not in self.ledger.units]
+        for key in strays:
+            if not self._live[key].stopping:
+                self.stops[key] = Stop(key, self._live[key].number, SUPERSEDED, why)
+        return bool(strays)
 
     def _grow(self, group: Group, news: list[str]) -> None:
         """Adds an item to a handler for each end that it handles and has not handled. The number of an item follows from the

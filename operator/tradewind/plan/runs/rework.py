@@ -35,7 +35,8 @@ def rework(
         failed = {task for task, state in planner.ledger.states.items() if state in (*BAD, State.CANCELLED)}
         asked = [name for name in approvals.asking if name in failed and ran(planner, name)]
         again = _clear(planner, [name for name in asked if planner.definition.tasks[name].approval])
-        changes |= _asked_again(planner, approvals, failed, again | _again(planner, failed))
+        again |= _again(planner, failed) | _cleared(planner, _decided_again(planner, failed))
+        changes |= _asked_again(planner, approvals, failed, again)
     for number, edit in enumerate(pacing.each(edits), first):
         path = f"spec.edits[{number}]"
         found = [*_wrong(planner, edit, path)] or [*_passing(planner, edit, path, approvals, pending, changes)]
@@ -163,6 +164,18 @@ def _asked_again(
         if not asked:
             return changes
         changes = changes | _clear(planner, asked)
+
+
+def _decided_again(planner: Planner, failed: set[str]) -> Iterator[str]:
+    """Items that run of fan-outs whose trigger rule is asked again once what failed has been tried again: they may not be items then."""
+    for name in pacing.each(planner.ledger.groups):
+        source, upstream = planner.definition.tasks[name].for_each, planner.definition.graph.upstream[name]
+        if (
+            name not in planner.definition.handlers
+            and not (source and source.items_of)
+            and not failed.isdisjoint(upstream)
+        ):
+            yield from (unit.key for unit in planner.ledger.members(name) if unit.live)
 
 
 def _again(planner: Planner, tasks: set[str]) -> dict[str, Change]:
