@@ -1,5 +1,6 @@
 """Inputs that no task has stored: what arrives, and the words for what does not."""
 
+import errno
 import hashlib
 import io
 import tarfile
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 from tradewind.tasks import sources
 from tradewind.tasks.artifacts import Problem, bring
-from tradewind.tasks.stores import Volume
+from tradewind.tasks.stores import Failed, Volume
 
 ANSWERS: dict[str, list[tuple[int, bytes, dict[str, str]]]] = {}
 """By path: the answers in order; the last one stays."""
@@ -97,6 +98,16 @@ def test_what_does_not_arrive_is_explained(
         bring(None, root, item(url=f"{web}/data", sha256="0" * 64))
     assert problem.value.reason == reason and words in str(problem.value) and f"{web}/data" in str(problem.value)
     assert not (root / "in/data").exists()
+
+
+def test_a_full_disk_is_told_and_not_tried_again(web: str) -> None:
+    class Full(io.BytesIO):
+        def write(self, *_: Any) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    ANSWERS["/data"] = [(200, b"x", {}), (404, b"", {})]
+    with pytest.raises(Failed, match="there is no room for it"):
+        sources.download(f"{web}/data", Full())
 
 
 def test_an_input_that_is_not_there_may_be_optional(web: str, root: Path, store: Volume) -> None:

@@ -1,5 +1,6 @@
 """Inputs of a task that no task has stored: a file of a web server, objects of the store made by others, a text."""
 
+import errno
 import http.client
 import shutil
 import time
@@ -17,6 +18,7 @@ TRIES = 5
 OBJECTS = 10_000
 """The maximum number of objects below one key."""
 ABSENT = frozenset({404, 410})
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def download(url: str, into: BinaryIO) -> None:
@@ -39,6 +41,8 @@ def download(url: str, into: BinaryIO) -> None:
             if error.code < 500 and error.code != 429:
                 raise Failed(problem) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
+            if getattr(error, "errno", None) in FULL:
+                raise Failed("there is no room for it: give the task more ephemeral storage") from None
             reason = getattr(error, "reason", None) or error
             problem = f"the server does not answer: {reason or type(error).__name__}"
             if isinstance(error, ValueError | http.client.InvalidURL):
