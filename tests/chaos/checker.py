@@ -1,7 +1,7 @@
 """What a history must show, whatever went wrong. The checker knows the scenario and what really happened, and nothing
 of the operator's own reasoning."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import combinations, pairwise
 
 from tradewind.control.dagrun.attempt_log import Packed, decode
@@ -12,18 +12,16 @@ from tradewind.model.run import FINAL_PHASES
 from tradewind.plan.outcomes.attempt import FAILURES, SKIPPED_ITSELF, Attempt
 
 from .bounds import broken_bounds
-from .expectation import expected
-from .history import PODS, RUNS, Execution, History
+from .expectation import RAN, expected
+from .history import PODS, RUNS, History
 from .makers import broken_makers, made_anew, replaced, without
+from .order import Executions, Order, broken_approvals, broken_order, times, unasked
 from .scenario import NOTHING_TO_DO, TELL, Scenario, item_of
 
-RAN = ("Succeeded", "Failed", "Quit")
 HEEDED = 60.0
 """Seconds in which a cancelled run ends if nothing goes wrong: a container gets time to stop."""
 SUSPENDED = 5.0
 """Seconds after which a suspended run starts nothing."""
-Executions = Mapping[str, list[Execution]]
-"""A run's executions, by task or item."""
 LATE = 45.0
 """Seconds after the end of a run after which none of its containers may start: a pod that was being created may still."""
 
@@ -44,10 +42,11 @@ def violations(scenario: Scenario, history: History, left: Mapping[str, Object])
 def _of_run(scenario: Scenario, history: History, left: Mapping[str, Object], run: str) -> Iterator[str]:
     executions = history.of(run)
     yield from _never_doubled(history, executions)
-    yield from _only_what_should(scenario, executions)
+    yield from _only_what_should(scenario, history, run, executions)
     yield from _each_its_item(scenario, executions)
     yield from _told_once(executions)
-    yield from _in_order(scenario, history, executions)
+    yield from broken_order(scenario, history, run)
+    yield from broken_approvals(scenario, history, run)
     yield from _of_any(scenario, history, left, run)
     yield from _heeded(scenario, history, run)
     body = left.get(f"{RUNS}/{run}")
@@ -89,9 +88,11 @@ def _never_doubled(history: History, executions: Executions) -> Iterator[str]:
                 yield f"two attempts of {key} alive at once: {one.pod} and {other.pod}"
 
 
-def _only_what_should(scenario: Scenario, executions: Executions) -> Iterator[str]:
+def _only_what_should(scenario: Scenario, history: History, run: str, executions: Executions) -> Iterator[str]:
     states, _ = expected(scenario)
-    ran = [name for name, state in states.items() if state in RAN]
+    ran = {name for name, state in states.items() if state in RAN}
+    for uid in history.uids(run) & history.reworked.keys():
+        ran |= {*Order(scenario, history, uid).again.ran}
     wanted = {key for name in ran if not scenario.tasks[name].silent for key in scenario.keys(name)}
     for key in executions.keys() - wanted:
         if not (scenario.told and key.startswith(f"{TELL}[")):
@@ -131,44 +132,10 @@ def _each_its_item(scenario: Scenario, executions: Executions) -> Iterator[str]:
                     yield f"{item.pod} ran for item {item.item}, and should have for {item_of(task, index)}"
 
 
-def _in_order(scenario: Scenario, history: History, executions: Executions) -> Iterator[str]:
-    """Each container started after its dependencies had really ended, or were cancelled, as another operator may know."""
-    if history.cut_off and any("cancelled" in how for how in history.touched.values()):
-        return
-    states, _ = expected(scenario)
-    for name, task in scenario.tasks.items():
-        for key in scenario.keys(name):
-            for item in executions.get(key, []):
-                if not _ready(scenario, executions, states, name, item.started):
-                    yield f"{item.pod} started at {item.started:.2f} before {', '.join(task.above)} had ended"
-
-
-def _ready(scenario: Scenario, executions: Executions, states: Mapping[str, str], name: str, by: float) -> bool:
-    """Whether all dependencies of a task had ended."""
-    task = scenario.tasks[name]
-    needed = any if task.rule == "OneFailed" else all
-    return not task.above or needed(_ended(scenario, executions, states, other, by) for other in task.above)
-
-
-def _ended(scenario: Scenario, executions: Executions, states: Mapping[str, str], name: str, by: float) -> bool:
-    """Whether a task had ended. One that did not run counts as ended at any time."""
-    task, state = scenario.tasks[name], states[name]
-    if state not in RAN:
-        return True
-    if task.silent:
-        return _ready(scenario, executions, states, name, by)
-    code, times = (1, task.most + 1) if state == "Failed" else (task.code(task.fails + 1), 1)
-
-    def enough(key: str) -> bool:
-        done = [item for item in executions.get(key, []) if item.code == code and (item.ended or by + 1) <= by]
-        return _times(done) >= times
-
-    return all(enough(key) for key in scenario.keys(name))
-
-
 def _ended_right(scenario: Scenario, history: History, executions: Executions, body: Object) -> Iterator[str]:
     name, status = body["metadata"]["name"], body.get("status") or {}
-    states, phase = expected(scenario)
+    order = Order(scenario, history, body["metadata"]["uid"])
+    first, states, phase = order.first, order.states, order.phase
     if status.get("phase") == "Queued" and name in history.deleted and "DAG deleted" in history.faults:
         return  # created again, and waits for its DAG
     if status.get("phase") not in FINAL_PHASES:
@@ -182,16 +149,17 @@ def _ended_right(scenario: Scenario, history: History, executions: Executions, b
     exempt = bool(history.touched[name]) or made_anew(scenario, history)
     if scenario.told and not exempt:
         yield from _all_told(scenario, executions, states)
-    for task, state in states.items():
-        plan = scenario.tasks[task]
-        if plan.silent or state not in RAN:
+    yield from unasked(scenario, history, order)
+    for task, plan in scenario.tasks.items():
+        state = states[task]
+        if plan.silent or (state not in RAN and first[task] not in RAN):
             continue
+        good, bad = order.counts(task)
         for key in scenario.keys(task):
             items = executions.get(key, [])
-            done = _times([item for item in items if item.code in (0, NOTHING_TO_DO)])
-            failed = _times([item for item in items if item.code == 1])
+            done = times([item for item in items if item.code in (0, NOTHING_TO_DO)])
+            failed = times([item for item in items if item.code == 1])
             mine = exempt or any(history.touched[item.pod] for item in items)
-            good, bad = (0, plan.most + 1) if state == "Failed" else (1, plan.fails)
             if done < good or failed < bad:
                 yield f"{key} is said to be {state}, but {done} of its executions succeeded and {failed} failed"
             elif (done > good or failed > bad) and not mine:
@@ -212,11 +180,6 @@ def _heeded(scenario: Scenario, history: History, run: str) -> Iterator[str]:
                 for item in history.executions:
                     if item.run_uid == uid and not item.asked and at + SUSPENDED < item.started < until:
                         yield f"{item.pod} started at {item.started:.1f}, and the run was suspended at {at:.1f}"
-
-
-def _times(items: Sequence[Execution]) -> int:
-    """How often something was done; a request that was sent again counts once."""
-    return len({(item.run_uid, item.attempt) if item.asked else id(item) for item in items})
 
 
 def _attempts(body: Object) -> list[Attempt]:
@@ -248,12 +211,12 @@ def _told_the_truth(scenario: Scenario, history: History, run: str) -> Iterator[
 
 
 def _ended_once(history: History, run: str) -> Iterator[str]:
-    """A run that has ended stays as it is, unless someone gave it an older status."""
+    """A run that has ended stays as it is, unless someone gave it an older status, or works on it: then it continues."""
     for uid in history.uids(run):
-        phases = [status.get("phase") for _, status in history.statuses(run, uid)]
-        final = [at for at, phase in enumerate(phases) if phase in FINAL_PHASES]
-        if final and len(set(phases[final[0] :])) > 1 and "rolled back" not in history.touched[run]:
-            yield f"it had ended, and went on: {phases[final[0] :]}"
+        for phases in history.lives(run, uid):
+            final = [at for at, phase in enumerate(phases) if phase in FINAL_PHASES]
+            if final and len(set(phases[final[0] :])) > 1 and "rolled back" not in history.touched[run]:
+                yield f"it had ended, and went on: {phases[final[0] :]}"
 
 
 def _nothing_left(history: History, left: Mapping[str, Object], run: str) -> Iterator[str]:
@@ -265,7 +228,9 @@ def _nothing_left(history: History, left: Mapping[str, Object], run: str) -> Ite
             yield f"{kind_and_name} is still {body['status'].get('phase', 'new')}"
     ends = [at for at, status in history.statuses(run) if status.get("phase") in FINAL_PHASES]
     touched = not history.touched[run].isdisjoint({"rolled back", "deleted"})
-    if ends and not touched and len(history.uids(run)) == 1 and not history.cut_off:
+    if ends and not touched and len(uids := history.uids(run)) == 1 and not history.cut_off:
+        on = history.reworked.get(next(iter(uids)), float("inf"))
+        last = history.until(run) or 0.0
         for item in history.executions:
-            if item.run == run and item.started > ends[0] + LATE:
-                yield f"{item.pod} started {item.started - ends[0]:.0f} s after the end of the run"
+            if item.run == run and (ends[0] + LATE < item.started < on or item.started > last + LATE):
+                yield f"{item.pod} started at {item.started:.0f} s, after the end of the run"

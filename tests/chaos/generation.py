@@ -3,7 +3,7 @@
 from dataclasses import replace
 from random import Random
 
-from .scenario import DURING_WRITES, Scenario, Task, Trouble
+from .scenario import DURING_WRITES, Rework, Scenario, Task, Trouble
 
 ALWAYS = 1_000_000
 """Failures of a task that never succeeds."""
@@ -41,7 +41,27 @@ def generate(seed: int, kinds: list[str]) -> Scenario:
     )
     runs, retention = chance.choice([1, 1, 2]), chance.choice(["Always", "OnFailure", "Never"])
     found = _changed(_varied(Scenario(seed, tasks, runs, retention, troubles), chance), chance)
-    return _quitting(replace(found, told=chance.random() < 0.25, local=chance.random() < 0.5), chance)
+    found = _quitting(replace(found, told=chance.random() < 0.25, local=chance.random() < 0.5), chance)
+    return _reworked(found, chance)
+
+
+def _reworked(plain: Scenario, chance: Random) -> Scenario:
+    """The scenario with someone who retries the runs that failed, or clears a task of those that have ended, in some
+    cases; most have an approval at the end of a path of tasks."""
+    if chance.random() < 0.8 or plain.maker != "hand" or any(task.does == "dag" for task in plain.tasks.values()):
+        return plain
+    names, tasks = [*plain.tasks], dict(plain.tasks)
+    path = sorted(chance.sample(names, min(len(names), chance.choice([1, 2, 3, 3]))))
+    for name, over in zip(path[1:], path, strict=False):
+        above = tuple(sorted({*tasks[name].above, over}))
+        tasks[name] = replace(tasks[name], above=above, rule=chance.choice(["AllDone", tasks[name].rule]))
+    if len(path) > 1:
+        tasks[path[-1]] = replace(tasks[path[-1]], does="approval", slots=0, quits=False, mends=True)
+    first = tasks[path[0]]
+    if first.does in ("pod", "http", "approval") and chance.random() < 0.7:
+        tasks[path[0]] = replace(first, fails=ALWAYS, mends=chance.random() < 0.7)
+    rework = Rework(chance.choice([*names, *[""] * len(names)]), chance.choice([0.0, 3.0, 30.0]))
+    return replace(plain, tasks=tasks, rework=rework, told=False, at_once=0, kept=None)
 
 
 def _quitting(plain: Scenario, chance: Random) -> Scenario:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import dropwhile
 from typing import Any
 
 from tradewind.kube.client import Object
@@ -61,6 +62,11 @@ class Caller:
     key: str
 
 
+def question(approval: Object) -> tuple[str, str]:
+    """The uid of the run that an approval belongs to, and the task or item."""
+    return approval["metadata"]["ownerReferences"][0]["uid"], approval["spec"]["task"]
+
+
 @dataclass(frozen=True)
 class Write:
     """One change of a stored object; `body` is None for a deletion."""
@@ -85,6 +91,12 @@ class History:
     """By uid of a run, the desired states that someone gave it, and when."""
     faults: list[str] = field(default_factory=list)
     """Kinds of faults that took effect."""
+    reworked: dict[str, float] = field(default_factory=dict)
+    """By uid of a run that had ended, when someone retried it or cleared a task of it."""
+    asked: list[tuple[float, str, str]] = field(default_factory=list)
+    """Approvals that were requested: when, by the run with which uid, for which task or item."""
+    decided: list[tuple[float, str, str]] = field(default_factory=list)
+    """Approvals that someone gave or refused, in the same form."""
     callers: dict[str, Caller] = field(default_factory=dict)
     """By uid of a sub-DAG run, the task that it belongs to."""
 
@@ -99,6 +111,8 @@ class History:
                 self._called(body["metadata"])
 
         def recorded_put(kind: str, body: Object) -> Object:
+            if kind == APPROVALS and store.get(kind, "default", body["metadata"]["name"]) is None:
+                self.asked.append((now(), *question(body)))
             stored = put(kind, body)
             noted(kind, stored, False)
             return stored
@@ -180,6 +194,13 @@ class History:
             for write in self.writes
             if write.kind == RUNS and write.name == run and write.body
         }
+
+    def lives(self, run: str, uid: str) -> list[list[Any]]:
+        """The phases of a run until someone worked on it after its end, and from when it went on."""
+        on, statuses = self.reworked.get(uid, float("inf")), self.statuses(run, uid)
+        before = [status.get("phase") for at, status in statuses if at < on]
+        after = [status.get("phase") for at, status in statuses if at >= on]
+        return [before, list(dropwhile(lambda phase: phase in FINAL_PHASES, after))]
 
     def statuses(self, run: str, uid: str = "") -> list[tuple[float, Mapping[str, Any]]]:
         """Every status that a run had, and when it was stored; with a uid, only those of that run."""

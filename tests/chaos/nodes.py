@@ -42,14 +42,14 @@ class _Running:
 
 
 class Nodes:
-    """Runs every pod on a node until it ends. `code(key, number)` is the exit code of a task's execution with this
+    """Runs every pod on a node until it ends. `code(execution, number)` is the exit code of a task's execution with this
     number, of those that end by themselves."""
 
     def __init__(
         self,
         operations: Operations,
         history: History,
-        code: Callable[[str, int], int],
+        code: Callable[[Execution, int], int],
         slow: Callable[[str], float],
         seed: int,
         count: int = 3,
@@ -163,7 +163,7 @@ class Nodes:
             whose = self._history.whose(execution)
             who = (whose.run, whose.run_uid, whose.key)
             self._ends[who] += 1
-            execution.code = self._code(execution.key, self._ends[who])
+            execution.code = self._code(execution, self._ends[who])
         execution.ended = loop.time()
         del self._running[execution.uid]
         await node.up.wait()

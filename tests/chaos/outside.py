@@ -36,7 +36,8 @@ class Outside:
         self._history.executions.append(ran)
         if task.does == "http":
             await asyncio.sleep(task.seconds)
-        ran.code = 1 if ran.attempt <= task.fails else 0
+        fails = task.mended.fails if uid in self._history.reworked else task.fails
+        ran.code = 1 if ran.attempt <= fails else 0
         ran.ended = clock()
         return web.json_response({"key": unit}, status=500 if ran.code else 200)
 

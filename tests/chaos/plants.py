@@ -10,6 +10,7 @@ from unittest import mock
 
 import msgspec
 from tradewind.control.dagrun import state
+from tradewind.control.dagrun.run import Run
 from tradewind.control.egress import client
 from tradewind.control.execution.run_feed import RunFeed
 from tradewind.control.execution.run_start import RunStarter
@@ -26,7 +27,7 @@ from tradewind.kube.pod_informer import PodInformer
 from tradewind.kube.work_queue import WorkQueue
 from tradewind.plan.cel import compiler, programs
 from tradewind.plan.retention import runs as history
-from tradewind.plan.runs import gate
+from tradewind.plan.runs import gate, rework
 
 from .scenario import DURING_WRITES, Scenario
 
@@ -235,7 +236,9 @@ def own_write() -> Iterator[None]:
         yield
 
 
-@plant("a tick whose run could not be made has been dealt with", lambda scenario: scenario.maker == "schedule")
+@plant(
+    "a tick whose run could not be made has been dealt with", lambda scenario: scenario.maker == "schedule", near=390
+)
 def lost_ticks() -> Iterator[None]:
     with _fires_once():
         yield
@@ -304,4 +307,27 @@ def only_ours_hold() -> Iterator[None]:
             counted(self, user, pool, number)
 
     with _instead(PoolBook, "_count", count):
+        yield
+
+
+def _asks_again(scenario: Scenario) -> bool:
+    """Whether someone works on runs that have approvals."""
+    return scenario.rework is not None and _does("approval")(scenario)
+
+
+@plant("a decision stays although what it was about is tried again", _asks_again, near=270)
+def kept_decisions() -> Iterator[None]:
+    with _instead(rework, "_asked_again", lambda planner, approvals, tasks, changes: changes):
+        yield
+
+
+@plant("an approval is requested as soon as its rule allows it, in a retried run too", _asks_again, near=660)
+def early_questions() -> Iterator[None]:
+    with _instead(gate.Askers, "hold", lambda self, task, key: None):
+        yield
+
+
+@plant("a run that has ended stays as it is, whatever people want", lambda scenario: scenario.rework is not None)
+def deaf_ends() -> Iterator[None]:
+    with _instead(Run, "retried", property(lambda self: False)):
         yield

@@ -54,6 +54,8 @@ class Task:
     """Whether an execution that does not fail says that there is nothing to do: it exits as skipOn names."""
     keyed: bool = False
     """Whether the items are the keys of a map, whose order differs in the engine each time."""
+    mends: bool = False
+    """Whether it fails only until someone works on its run, who repairs what it needs."""
 
     @property
     def silent(self) -> bool:
@@ -71,6 +73,11 @@ class Task:
         if self.does == "wait" or self.fails <= self.most:
             return "Quit" if self.quits else "Succeeded"
         return "Failed"
+
+    @property
+    def mended(self) -> "Task":
+        """The task once someone works on its run."""
+        return replace(self, fails=0) if self.mends else self
 
     def code(self, number: int) -> int:
         """The exit code of the execution with this number, from 1, of those that end by themselves."""
@@ -94,6 +101,16 @@ class Trouble:
 
     def __str__(self) -> str:
         return f"{self.kind} at {self.at:.1f} s for {self.seconds:.1f} s ({self.pick})"
+
+
+@dataclass(frozen=True)
+class Rework:
+    """What someone does with each run that has ended and that nobody has changed."""
+
+    task: str = ""
+    """The task that is cleared, if it ran. Empty: what failed is retried."""
+    after: float = 0.0
+    """Seconds after the end."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +143,8 @@ class Scenario:
     """Whether a handler runs for all failures and retries."""
     local: bool = False
     """Whether sub-DAGs are local ones, in the manifest of the DAG."""
+    rework: Rework | None = None
+    """Runs that have ended go on, because of someone."""
 
     def without(self, trouble: Trouble) -> "Scenario":
         """The scenario with one trouble less."""

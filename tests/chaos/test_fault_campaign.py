@@ -11,9 +11,10 @@ from nightly import sized
 
 from .campaign import scenario_of, shrunk, some
 from .checker import violations
+from .generation import ALWAYS
 from .history import History
 from .plants import NEAR, PLANTS
-from .scenario import Scenario, Task
+from .scenario import Rework, Scenario, Task
 from .world import simulate
 
 pytestmark = pytest.mark.timeout(1200)
@@ -86,3 +87,25 @@ def test_the_checker_sees_handlers_that_did_not_run_or_ran_for_nothing() -> None
     found = violations(scenario, history, left)
     assert any("are both about 't0 Failed 1'" in words for words in found)
     assert any("is about several ends: ['t0 Failed 1', 't1 Failed 1']" in words for words in found)
+
+
+def test_the_checker_sees_an_approval_that_a_retry_did_not_request_again_or_too_early() -> None:
+    breaks = Task(fails=ALWAYS, mends=True)
+    tasks = {"t0": breaks, "t1": Task(("t0",), "AllDone", does="approval"), "t2": Task(("t1",))}
+    scenario = Scenario(3, {**tasks, "t3": breaks}, runs=1, retention="Always", troubles=(), rework=Rework(after=3))
+    history, left = simulate(scenario)
+    assert violations(scenario, history, left) == [] and len(history.asked) == 2 and len(history.reworked) == 1
+    _, uid, key = history.asked.pop()
+    assert any("t1 was not requested after" in words for words in violations(scenario, history, left))
+    history.asked.append((history.reworked[uid] + 0.01, uid, key))
+    assert any("before all upstream of it had ended" in words for words in violations(scenario, history, left))
+    history.decided.pop()
+    assert any("before t1 had ended" in words for words in violations(scenario, history, left))
+
+
+def test_what_is_cleared_runs_again_with_all_that_depends_on_it() -> None:
+    tasks = {"t0": Task(), "t1": Task(), "t2": Task(("t0",))}
+    scenario = Scenario(3, tasks, runs=1, retention="Always", troubles=(), rework=Rework("t0"))
+    history, left = simulate(scenario)
+    assert violations(scenario, history, left) == []
+    assert sorted(item.key for item in history.executions) == ["t0", "t0", "t1", "t2", "t2"]

@@ -207,8 +207,8 @@ async def gone(here: "Simulation", trouble: Trouble) -> bool:
 async def rolled_back(here: "Simulation", trouble: Trouble) -> bool:
     name = here.some_run(trouble)
     body = here.server.store.get(RUNS, "default", name)
-    if body is None:
-        return False
+    if body is None or body["metadata"]["uid"] in here.history.reworked:
+        return False  # what ran before someone worked on it, and what did not, depends on its end
     before = [status for _, status in here.history.statuses(name, body["metadata"]["uid"]) if status.get("phase")]
     if len(before) < 2:
         return False

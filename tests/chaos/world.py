@@ -20,7 +20,8 @@ from tradewind.model.run import FINAL_PHASES
 from tradewind.plan.outcomes.attempt import parse_key
 
 from .clock import EPOCH, Stuck, VirtualLoop, play
-from .history import APPROVALS, RUNS, History
+from .expectation import RAN, expected
+from .history import APPROVALS, RUNS, Execution, History, question
 from .nodes import Nodes
 from .outside import Outside
 from .pacing import paced
@@ -57,7 +58,7 @@ class Simulation:
         self.nodes = Nodes(
             self.server.operations,
             self.history,
-            lambda key, number: scenario.work(key).code(number),
+            self._code,
             lambda key: scenario.work(key).seconds,
             scenario.seed,
         )
@@ -83,7 +84,7 @@ class Simulation:
         nodes = asyncio.ensure_future(self.nodes.run())
         self.start()
         troubles = [asyncio.ensure_future(self._trouble(item)) for item in self.scenario.troubles]
-        person = asyncio.ensure_future(self._decide())
+        people = [asyncio.ensure_future(what) for what in (self._decide(), self._rework())]
         await asyncio.gather(*troubles)
         while not self._over() and self.loop.time() < PATIENCE:
             await asyncio.sleep(1)
@@ -91,7 +92,8 @@ class Simulation:
         for replica in self.replicas:
             replica.kill()
         nodes.cancel()
-        person.cancel()
+        for person in people:
+            person.cancel()
         await self.server.stop()
         return self.history
 
@@ -101,23 +103,68 @@ class Simulation:
             self.history.faults.append(trouble.kind)
 
     async def _decide(self) -> None:
-        """Someone decides each approval, some time after it was created."""
+        """Someone decides each approval, some time after it was created. Whose decision came before the operator had seen the question waits
+        for that next time."""
         asked: dict[str, float] = {}
+        hasty: set[tuple[str, str]] = set()
         while any(task.does == "approval" for task in self.scenario.tasks.values()):
             await asyncio.sleep(1)
             for body in self.server.store.list(APPROVALS):
-                task = self.scenario.tasks[parse_key(body["spec"]["task"])[0]]
+                uid, unit = question(body)
+                task = self.scenario.tasks[parse_key(unit)[0]]
+                task = task.mended if uid in self.history.reworked else task
                 since = asked.setdefault(body["metadata"]["uid"], self.loop.time())
-                open_ = (body.get("status") or {}).get("outcome", "Pending") == "Pending"
+                outcome = (body.get("status") or {}).get("outcome", "")
+                if outcome == "Invalid":
+                    hasty.add((uid, unit))
+                open_ = outcome == "Pending" or not (outcome or (uid, unit) in hasty)
                 if open_ and not body["spec"].get("decision") and self.loop.time() >= since + task.seconds:
                     said = {"decision": "Rejected" if task.fails else "Approved", "by": "somebody"}
                     self._change("approvals", body["metadata"]["name"], **said)
+                    self.history.decided.append((self.loop.time(), uid, unit))
+
+    def _code(self, execution: Execution, number: int) -> int:
+        task = self.scenario.work(execution.key)
+        return (task.mended if execution.run_uid in self.history.reworked else task).code(number)
+
+    async def _rework(self) -> None:
+        """Someone works on each run, some time after its end."""
+        ended: dict[str, float] = {}
+        while (rework := self.scenario.rework) is not None:
+            await asyncio.sleep(1)
+            for name in filter(self._to_rework, self.scenario.names):
+                uid = self.run(name)["metadata"]["uid"]
+                if self.loop.time() >= ended.setdefault(uid, self.loop.time()) + rework.after:
+                    self.history.reworked[uid] = self.loop.time()
+                    edits = [{"action": "Clear", "tasks": [rework.task], "by": "somebody"}]
+                    self._change("dagruns", name, **({"edits": edits} if rework.task else {"retryFailed": 1}))
+
+    def _reopens(self, name: str) -> bool:
+        """Whether a run on which someone works is still as it was."""
+        run = self.run(name)
+        status = run.get("status") or {}
+        done = status.get("retried") or status.get("edited")
+        return bool(run) and run["metadata"]["uid"] in self.history.reworked and not done
+
+    def _to_rework(self, name: str) -> bool:
+        """Whether someone will work on a run that has ended."""
+        run, rework = self.run(name), self.scenario.rework
+        if rework is None or not run or self.history.touched[name] or "DAG deleted" in self.history.faults:
+            return False
+        states, phase = expected(self.scenario)
+        useful = states[rework.task] in RAN if rework.task else phase == "Failed"
+        return (
+            useful
+            and run["metadata"]["uid"] not in self.history.reworked
+            and run.get("status", {}).get("phase") == phase
+        )
 
     def _over(self) -> bool:
         """Whether all runs and containers have ended, and what created the runs is done."""
         runs = all(self._ended(name) for name in self.scenario.names)
         beside = (self.server.store.get(RUNS, NEXT_DOOR, name) or {} for name in self.scenario.neighbours)
         runs = runs and all((run.get("status") or {}).get("phase") in FINAL_PHASES for run in beside)
+        runs = runs and not any(self._to_rework(name) or self._reopens(name) for name in self.scenario.names)
         return runs and not self.nodes.alive and self._maker_done()
 
     def _maker_done(self) -> bool:
