@@ -15,7 +15,7 @@ from yarl import URL
 
 from tradewind import metrics
 from tradewind.cli.options import DURATION
-from tradewind.cli.serving import collect_rarely, end_within, process, start_logging
+from tradewind.cli.serving import collect_rarely, end_within, process, return_memory, start_logging
 from tradewind.control.egress.policy import EgressPolicy
 from tradewind.control.execution.dag_metrics import Limits
 from tradewind.control.manager.health import illness, readiness
@@ -234,6 +234,7 @@ def command(
             end_within(REST, 0)
 
     collect_rarely()
+    return_memory()
     try:
         uvloop.run(run())
     except Lost as error:

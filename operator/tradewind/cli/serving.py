@@ -1,5 +1,7 @@
 """What the commands that run in a cluster have in common: the operator, the webhook and the event endpoint."""
 
+import contextlib
+import ctypes
 import gc
 import json
 import logging
@@ -72,6 +74,12 @@ def about_own_pod(events: EventRecorder, namespace: str) -> Callable[[str, str],
     return tell
 
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Options of mallopt, from glibc's malloc.h."""
+LARGE = 128 * 1024
+"""Bytes from which a block is mapped by itself."""
+
+
 def collect_rarely() -> None:
     """Makes garbage collection of young objects rarer, and excludes objects from the start for good. Python's defaults
     are for programs that make many cycles; here they took an eighth of the time of a short run, and found next to
@@ -80,6 +88,16 @@ def collect_rarely() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 10, 2)
+
+
+def return_memory() -> None:
+    """Makes glibc map large blocks, and return them when they are freed. By default it learns from the first ones to keep
+    such blocks in the heap, which small ones then hold together: a process that has read many large objects takes half
+    as much again as it needs. Does nothing with another C library."""
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_THRESHOLD, LARGE)
+        libc.mallopt(M_TRIM_THRESHOLD, LARGE)
 
 
 def end_within(seconds: float, code: int) -> None:

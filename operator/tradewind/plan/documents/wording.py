@@ -377,6 +377,9 @@ def _no_match(path: str, value: str, pattern: str) -> Problem:
     if bare != value and re.search(pattern, bare):
         return Problem(path, f"{shown(value)!r} has a space at its end or beginning", f"write {shown(bare)}")
     plain = pattern.removeprefix("^$|").removeprefix(r"^\*$|").removesuffix(f"|{TEMPLATED}")
+    dashed = re.sub(r"[_ ]+", "-", value.lower())
+    if plain in NAMED and dashed != value and re.search(pattern, dashed):  # Names as in Python, or in a text.
+        return Problem(path, f"{shown(value)!r} is not valid here", f"write {dashed}; {NAMED[plain]}")
     return Problem(path, f"{shown(value)!r} is not valid here", NAMED.get(plain, "use letters, digits and '-'"))
 
 
