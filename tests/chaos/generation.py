@@ -3,6 +3,7 @@
 from dataclasses import replace
 from random import Random
 
+from .expectation import expected
 from .scenario import DURING_WRITES, Rework, Scenario, Task, Trouble
 
 ALWAYS = 1_000_000
@@ -42,7 +43,15 @@ def generate(seed: int, kinds: list[str]) -> Scenario:
     runs, retention = chance.choice([1, 1, 2]), chance.choice(["Always", "OnFailure", "Never"])
     found = _changed(_varied(Scenario(seed, tasks, runs, retention, troubles), chance), chance)
     found = _quitting(replace(found, told=chance.random() < 0.25, local=chance.random() < 0.5), chance)
-    return _reworked(found, chance)
+    return _chained(_reworked(found, chance), chance)
+
+
+def _chained(plain: Scenario, chance: Random) -> Scenario:
+    """The scenario with runs that wait for the run before, in some of the cases whose runs succeed."""
+    ordered = plain.maker == "hand" or (plain.maker == "schedule" and plain.concurrency == "Allow")
+    if chance.random() < 0.7 or not ordered or plain.rework or expected(plain)[1] != "Succeeded":
+        return plain
+    return replace(plain, chained=True, runs=chance.choice([2, 3]), kept=None)
 
 
 def _reworked(plain: Scenario, chance: Random) -> Scenario:

@@ -8,7 +8,7 @@ from tradewind.model.run import FINAL_PHASES
 
 from .clock import EPOCH
 from .history import RUNS, History
-from .scenario import EVERY, Scenario
+from .scenario import EVERY, KEPT, Scenario
 
 SETTING_BACK = "trigger or backfill set back"
 
@@ -47,6 +47,8 @@ def broken_makers(scenario: Scenario, history: History, left: Mapping[str, Objec
         if len(history.uids(name)) > 1 and "deleted" not in history.touched[name] and not made_anew(scenario, history):
             yield f"{name} was made twice"
     yield from _kept(scenario, history, left)
+    if scenario.chained:
+        yield from _chained(scenario, history)
     if "DAG deleted" in history.faults:
         return  # they wait for it
     if scenario.maker == "schedule":
@@ -59,6 +61,21 @@ def broken_makers(scenario: Scenario, history: History, left: Mapping[str, Objec
         touched = any(history.touched[name] for name in scenario.names)
         if status.get("phase") not in (FINISHED if touched else {right}):
             yield f"the backfill should be {right}: {status}"
+
+
+def _chained(scenario: Scenario, history: History) -> Iterator[str]:
+    """No run begins before the run before has ended, and each reads what that one left."""
+    changed = any({"deleted", "rolled back", "cancelled"} & how for how in history.touched.values())
+    if changed or history.misled or "two leaders" in history.faults:
+        return
+    for at, name in enumerate(scenario.names):
+        began = [when for when, status in history.statuses(name) if status.get("phase") == "Running"]
+        ended = history.until(scenario.names[at - 1]) if at else 0.0
+        if began and (ended is None or began[0] < ended):
+            yield f"{name} began at {began[0]:.2f}, and the run before it ended at {ended}"
+        kept = ((history.last(name) or {}).get("status") or {}).get("kept") or {}
+        if _phase(history, name) == "Succeeded" and kept != {KEPT: at + 1}:
+            yield f"{name} leaves {kept}, and {at} runs before it succeeded"
 
 
 def _phase(history: History, run: str) -> str:

@@ -11,6 +11,8 @@ from unittest import mock
 import msgspec
 from tradewind.control.dagrun import state
 from tradewind.control.dagrun.run import Run
+from tradewind.control.dags import start_values
+from tradewind.control.dags.start_values import StartValues
 from tradewind.control.egress import client
 from tradewind.control.execution.run_feed import RunFeed
 from tradewind.control.execution.run_start import RunStarter
@@ -330,4 +332,19 @@ def early_questions() -> Iterator[None]:
 @plant("a run that has ended stays as it is, whatever people want", lambda scenario: scenario.rework is not None)
 def deaf_ends() -> Iterator[None]:
     with _instead(Run, "retried", property(lambda self: False)):
+        yield
+
+
+@plant("a run does not wait for the run before", lambda scenario: scenario.chained)
+def impatient_runs() -> Iterator[None]:
+    async def nothing(*_: Any) -> str:
+        return ""
+
+    with _instead(StartValues, "wait_reason", nothing):
+        yield
+
+
+@plant("what a run leaves for the next is forgotten", lambda scenario: scenario.chained)
+def forgotten_values() -> Iterator[None]:
+    with _instead(start_values, "last_success", lambda run, others: None):
         yield

@@ -18,6 +18,8 @@ ITEM = "ITEM"
 """The variable that tells a pod its item."""
 NOTHING_TO_DO = 99
 """The exit code of a task that skips itself."""
+KEPT = "successes"
+"""The value that a run leaves for the next."""
 TELL = "tell"
 """The handler, if there is one."""
 NEXT_DOOR = "next-door"
@@ -143,6 +145,8 @@ class Scenario:
     """Whether a handler runs for all failures and retries."""
     local: bool = False
     """Whether sub-DAGs are local ones, in the manifest of the DAG."""
+    chained: bool = False
+    """Whether a run waits for the run before, and each that succeeds leaves a number for the next, which adds 1."""
     rework: Rework | None = None
     """Runs that have ended go on, because of someone."""
 
@@ -253,6 +257,9 @@ class Scenario:
         called = {name: task for name, task in self.tasks.items() if task.does == "dag" and self.local}
         if called:
             spec["dags"] = {f"sub-{name}": {"tasks": {name: _retried(task.limit)}} for name, task in called.items()}
+        if self.chained:
+            spec["waitForPrevious"] = True
+            spec["keep"] = {KEPT: {"type": "integer", "initial": 0, "value": f"kept.{KEPT} + 1"}}
         if self.parallelism:
             spec["parallelism"] = self.parallelism
         if self.at_once and self.maker != "backfill":

@@ -109,3 +109,12 @@ def test_what_is_cleared_runs_again_with_all_that_depends_on_it() -> None:
     history, left = simulate(scenario)
     assert violations(scenario, history, left) == []
     assert sorted(item.key for item in history.executions) == ["t0", "t0", "t1", "t2", "t2"]
+
+
+def test_the_checker_sees_a_run_that_did_not_wait_for_the_run_before_or_read_what_it_left() -> None:
+    scenario = Scenario(3, {"t0": Task()}, runs=3, retention="Always", troubles=(), chained=True)
+    history, left = simulate(scenario)
+    assert violations(scenario, history, left) == []
+    for bug in ("a run does not wait for the run before", "what a run leaves for the next is forgotten"):
+        with PLANTS[bug]():
+            assert violations(scenario, *simulate(scenario)) != []
