@@ -8,9 +8,10 @@ from typing import Any
 
 from tradewind.plan.dags.compile import define
 from tradewind.plan.dags.definition import Definition
-from tradewind.plan.outcomes.attempt import Attempt, Cleared, Fixed
+from tradewind.plan.outcomes.attempt import Attempt, Cleared, Fixed, Retried
 from tradewind.plan.runs.decision import Live, Plan, RunFacts, Start
 from tradewind.plan.runs.planner import Planner
+from tradewind.plan.runs.rework import rework
 
 Fate = Callable[[str, int], str]
 """The result of an attempt of a task or item: a reason, empty for success."""
@@ -28,7 +29,7 @@ class Game:
 
     definition: Definition
     params: Mapping[str, Any] = field(default_factory=dict)
-    rounds: int = 0
+    retried: dict[str, int] = field(default_factory=dict)
     now: float = 0.0
     ended: dict[str, list[Attempt]] = field(default_factory=dict)
     live: dict[str, Live] = field(default_factory=dict)
@@ -52,7 +53,7 @@ class Game:
         reported in any order, with plans in between."""
         run = RunFacts("r", "ns", "uid", "d", self.params)
         podless = self.definition.podless()
-        planner = Planner(self.definition, run, rounds=self.rounds, timeout=self.timeout, podless=podless)
+        planner = Planner(self.definition, run, timeout=self.timeout, podless=podless)
         planner.suspend(self.suspended)
         if self.cancelled:
             planner.cancel(self.terminated)
@@ -60,6 +61,7 @@ class Game:
             planner.tell_outputs(key, outputs)
         facts: list[Any] = [partial(planner.tell_ended, key, self.counting(key), self.seen[key]) for key in self.ended]
         facts += [partial(planner.tell_cleared, key, number) for key, number in self.cleared.items()]
+        facts += [partial(planner.tell_retried, key, number) for key, number in self.retried.items()]
         facts += [partial(planner.tell_fixed, key, item.state, item.why) for key, item in self.fixed.items()]
         facts += [partial(planner.tell_previous, task, words) for task, words in self.previous.items()]
         facts += [partial(planner.tell_live, key, live) for key, live in self.live.items()]
@@ -75,16 +77,23 @@ class Game:
         """The attempts that count."""
         return [attempt for attempt in self.ended.get(key, []) if attempt.number > self.cleared.get(key, 0)]
 
-    def change(self, changes: Iterable[Cleared | Fixed]) -> None:
+    def change(self, changes: Iterable[Cleared | Retried | Fixed]) -> None:
         """Applies the changes of a rework; the planner is created again, as by an operator."""
         for item in changes:
             if isinstance(item, Cleared):
                 self.cleared[item.key] = max(item.number, self.cleared.get(item.key, 0))
                 self.fixed.pop(item.key, None)
                 self.outputs.pop(item.key, None)
+            elif isinstance(item, Retried):
+                self.retried[item.key] = item.number
             else:
                 self.fixed[item.key] = item
         self.planner = self.anew()
+
+    def retry(self) -> None:
+        """A person has what failed tried again."""
+        self.change(rework(self.planner, [], retried=True)[0])
+        self.started = []
 
     def plan(self) -> Plan:
         """The current plan."""

@@ -233,7 +233,7 @@ class DAGRunStatus(Model):
     attempts: str = ""
     """Finished attempts in a compact form, one per line: task or task[item], start+duration in seconds from the run's
     creation, then, if they differ from the default, #attempt, @node (index into nodes), =exit code, and the reason.
-    `task ^n`: attempts up to n no longer count. `task ~State`: the state was set manually or reused from another
+    `task ^n`: attempts up to n no longer count. `task !n`: retried after attempt n. `task ~State`: the state was set manually or reused from another
     run."""
     archive: str = ""
     """Lines of older attempts, compressed, for runs with many attempts. Decode them with `base64 -d | gunzip`."""

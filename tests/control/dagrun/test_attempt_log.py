@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tradewind.control.dagrun.attempt_log import ATTEMPT_LOG_BYTES, UNPACKED_BYTES_LIMIT, Packed, append, decode
 from tradewind.kube.merge_patch import difference
-from tradewind.plan.outcomes.attempt import FAILURES, LOSSES, Attempt
+from tradewind.plan.outcomes.attempt import FAILURES, LOSSES, Attempt, Cleared, Fixed, Retried
+from tradewind.plan.outcomes.state import State
 
 ATTEMPTS = st.lists(
     st.builds(
@@ -37,6 +38,13 @@ def test_what_is_written_is_what_is_read(attempts: list[Attempt], epoch: int) ->
 @given(ATTEMPTS, st.integers(0, 30))
 def test_text_that_grows_says_what_text_made_at_once_says(attempts: list[Attempt], cut: int) -> None:
     assert append(append(Packed(), attempts[:cut], 7), attempts[cut:], 7) == append(Packed(), attempts, 7)
+
+
+def test_what_people_did_is_read_as_it_was_written() -> None:
+    done = Fixed("b", State.SUCCEEDED, "marked by hand")
+    entries = [Attempt("a", 1, 1, 2, "Error"), Retried("a", 1), Cleared("x[3]", 2), done, Retried("x[3]", 4)]
+    log = decode(append(Packed(), entries, 0), 0)
+    assert (log.retried, log.cleared, log.fixed) == ({"a": 1, "x[3]": 4}, {"x[3]": 2}, {"b": done})
 
 
 def many(count: int) -> list[Attempt]:

@@ -137,8 +137,7 @@ def test_a_retry_of_what_was_approved_asks_again() -> None:
     }
     game = Game(defined(tasks))
     game.play(lambda key, _: "Error" if key == "build" else "", lambda _: YES)
-    game.rounds, game.started = 1, []
-    game.change(rework(game.planner, [], retried=True)[0])
+    game.retry()
     game.play(outputs=lambda _: YES)
     assert [key for key, _ in game.started] == ["build", "ok", "deploy"]
 

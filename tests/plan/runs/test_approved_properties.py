@@ -94,9 +94,7 @@ def test_what_waits_for_an_approval_waits_whatever_somebody_does(game: Game, dat
             edits = [data.draw(_edits(game)) for _ in range(data.draw(st.integers(1, 3)))]
             game.change(rework(game.planner, edits)[0])
         elif what == "retry":
-            changes = rework(game.planner, [], retried=True)[0]
-            game.rounds += 1
-            game.change(changes)
+            game.retry()
 
 
 def _edits(game: Game) -> st.SearchStrategy[Edit]:
@@ -124,9 +122,7 @@ def test_a_retry_waits_for_an_approval_that_is_asked_for_again(decided: str, sta
     assert game.plan().phase == "Failed"
     game.change(rework(game.planner, [Edit(action="Clear", tasks=["ok"])])[0])
     game.start(game.plan().podless[0])
-    changes = rework(game.planner, [], retried=True)[0]
-    game.rounds += 1
-    game.change(changes)
+    game.retry()
     game.now += 60
     assert not game.plan().starts
     game.end("ok", decided)
@@ -151,9 +147,7 @@ def test_an_approval_waits_until_all_upstream_of_it_has_run_again(asked: bool, e
     if asked:
         game.start(game.plan().podless[0])
         game.end("ok", "", {"approved": True})
-    changes = rework(game.planner, [], retried=True)[0]
-    game.rounds += 1
-    game.change(changes)
+    game.retry()
     plan = game.plan()
     assert [start.key for start in [*plan.starts, *plan.podless]] == ["a"]
     assert game.planner.ledger.units["ok"].why == "not all upstream of it has ended"
@@ -189,8 +183,7 @@ def test_thousands_of_approvals_cost_a_visit_of_each_dependency(monkeypatch: pyt
         visits += 1
 
     game = Game(defined({f"t{at}": {"approval": {}, "dependsOn": [f"t{at - 1}"] if at else []} for at in range(900)}))
-    game.rounds = 1
-    game.planner = game.anew()
+    game.retry()
     monkeypatch.setattr("tradewind.plan.pacing.pause", count)
     game.play(outputs=lambda key: {"approved": True})
     assert len(game.started) == 900 <= visits < 20_000
@@ -208,9 +201,7 @@ def test_items_that_run_when_their_fan_out_is_decided_again_are_stopped_before_a
     game.end("a", "Error")
     game.start(game.plan().starts[0])
     assert game.live.keys() == {"f[0]"}
-    changes = rework(game.planner, [], retried=True)[0]
-    game.rounds += 1
-    game.change(changes)
+    game.retry()
     [start] = [*game.plan().starts, *game.plan().podless]
     assert game.planner.may_have_started("f[0]", 1) and not game.planner.may_have_started("f[1]", 1)
     game.start(start)

@@ -77,7 +77,6 @@ def test_a_retried_run_runs_what_was_stopped() -> None:
     game.plan()
     game.end("slow", "FailFast")
     assert game.plan().phase == "Failed"
-    game.rounds = 1
-    game.planner = game.anew()
+    game.retry()
     assert sorted(game.keys()) == ["bad", "slow"]
     assert game.play().phase == "Succeeded"

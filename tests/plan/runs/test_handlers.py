@@ -137,8 +137,7 @@ def test_a_task_that_runs_again_is_handled_again_and_the_others_are_not() -> Non
 
 def test_a_retry_by_a_person_is_handled_again() -> None:
     game = play({"a": {}, "tell": tell("a")}, "a")
-    game.rounds, game.started = 1, []
-    game.planner = game.anew()
+    game.retry()
     game.play(lambda key, number: "Error" if key == "a" else "")
     assert sorted(game.started) == [("a", 2), ("tell[2]", 1)]
 

@@ -124,11 +124,9 @@ def test_a_loop_that_failed_goes_on_when_the_run_is_retried_and_begins_anew_when
     game = looping(loop={"maxIterations": 2})
     turns(game, (0, 0))
     assert ended(game)[0] == "Failed"
-    game.rounds = 1
-    game.planner = game.anew()
+    game.retry()
     turns(game, (1, 2))
     assert ended(game)[0] == "Failed" and [attempt.number for attempt in game.ended["a"]] == [1, 2, 3, 4]
-    game.rounds = 0
     game.change(rework(game.planner, [_clear("a")])[0])
     game.plan()
     assert [game.planner.ledger.evaluator("a", 5)(name) for name in ("iteration", "previous")] == [1, {}]

@@ -167,18 +167,35 @@ def test_retrying_a_run_runs_only_what_failed_with_a_fresh_budget() -> None:
     tasks = {"x": {"forEach": {"range": {"stop": 4}}, "retries": {"limit": 1, **FAST}}, "end": {"dependsOn": ["x"]}}
     game = Game(defined(tasks))
     assert game.play(lambda key, number: "Error" if key in ("x[1]", "x[3]") else "").phase == "Failed"
-    game.rounds, game.started = 1, []
-    game.planner = game.anew()
+    game.retry()
     assert game.keys() == ["x[1]", "x[3]"]
     assert game.play(lambda key, number: "Error" if key == "x[1]" and number == 3 else "").phase == "Succeeded"
     assert game.started == [("x[1]", 3), ("x[3]", 3), ("x[1]", 4), ("end", 1)]
 
 
+@pytest.mark.parametrize("task", [{}, {"approval": {}}, {"retries": {"limit": 1, **FAST}}])
+def test_what_runs_for_the_first_time_after_a_retry_has_its_own_budget_alone(task: dict[str, Any]) -> None:
+    game = Game(defined({"a": {}, "b": {"dependsOn": ["a"], **task}}))
+    for _ in range(2):
+        assert game.play(lambda key, number: "Error").phase == "Failed"
+        game.retry()
+    reason = "Declined" if "approval" in task else "Error"
+    assert game.play(lambda key, number: reason if key == "b" else "").phase == "Failed"
+    assert [key for key, _ in game.started].count("b") == 1 + ("retries" in task)
+
+
+def test_a_task_that_is_tried_again_and_fails_waits_for_the_next_retry() -> None:
+    game = Game(defined({"a": {}}))
+    for number in range(1, 4):
+        assert game.play(lambda key, number: "Error").phase == "Failed"
+        assert len(game.ended["a"]) == number
+        game.retry()
+
+
 def test_what_failed_for_good_is_tried_again_when_asked() -> None:
     game = Game(defined({"a": {"retries": {"limit": 3, "failOn": "exitCode == 1"}}}))
     assert game.play(lambda key, number: "Error").phase == "Failed" and len(game.started) == 1
-    game.rounds = 1
-    game.planner = game.anew()
+    game.retry()
     assert game.play(lambda key, number: "").phase == "Succeeded"
 
 

@@ -116,7 +116,6 @@ def test_clearing_what_needs_a_setup_runs_the_setup_the_teardown_and_exit_tasks_
 
 def test_retrying_what_failed_brings_back_the_setup_that_it_needs() -> None:
     game = played(SCOPED, "b")
-    game.rounds = 1
     assert again(game, retried=True) == {"a", "b", "c", "undo", "tell"}
 
 

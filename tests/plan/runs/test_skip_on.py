@@ -130,12 +130,10 @@ def test_a_loop_that_has_used_up_its_iterations_is_skipped_if_the_rule_says_so(r
 
 def test_a_loop_that_was_skipped_stays_so_when_its_run_is_retried() -> None:
     game = polled("reason == 'LoopFailed'")
-    game.rounds = 1
-    game.planner = game.anew()
+    game.retry()
     assert game.plan().phase == "Succeeded" and game.states()["a"] == "Skipped"
     game = polled("reason == 'Error'")
-    game.rounds = 1
-    game.planner = game.anew()
+    game.retry()
     assert game.plan().phase == "Running", "one that failed has as many iterations again"
 
 

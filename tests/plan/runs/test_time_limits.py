@@ -130,8 +130,8 @@ def test_retrying_a_run_gives_tasks_their_total_timeout_anew(reason: str) -> Non
     game.now = 100.0
     game.end("a", reason)
     assert game.plan().phase == "Failed"
-    game.rounds, game.now = 1, 500.0
-    game.planner = game.anew()
+    game.now = 500.0
+    game.retry()
     assert game.keys() == ["a"]
     game.start(game.plan().starts[0])
     plan = game.plan()

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from tradewind.plan.outcomes.attempt import Attempt, Cleared, Fixed
+from tradewind.plan.outcomes.attempt import Attempt, Cleared, Fixed, Retried
 from tradewind.plan.outcomes.state import State
 
 ATTEMPT_LOG_BYTES = 12 * 1024
@@ -56,9 +56,11 @@ class Log(NamedTuple):
     """By task or item: the last attempt that doesn't count."""
     fixed: dict[str, Fixed]
     """By task or item: how it ended, whatever its attempts say."""
+    retried: dict[str, int]
+    """By task or item: the last attempt before its latest retry by a person."""
 
 
-Entry = Attempt | Cleared | Fixed
+Entry = Attempt | Cleared | Retried | Fixed
 
 
 def append(packed: Packed, entries: Iterable[Entry], epoch: int) -> Packed:
@@ -90,7 +92,7 @@ def append(packed: Packed, entries: Iterable[Entry], epoch: int) -> Packed:
 
 def decode(packed: Packed, epoch: int) -> Log:
     """Decodes the lines; `epoch` as in `append`. Raises ValueError for text that `append` did not produce."""
-    log = Log([], {}, {})
+    log = Log([], {}, {}, {})
     for line in (_unpack(packed.archive) + packed.text).splitlines():
         entry = _decode(line, packed.nodes, epoch) if line else None
         match entry:
@@ -99,14 +101,18 @@ def decode(packed: Packed, epoch: int) -> Log:
             case Cleared(key, number):
                 log.cleared[key] = max(number, log.cleared.get(key, 0))
                 log.fixed.pop(key, None)
+            case Retried(key, number):
+                log.retried[key] = max(number, log.retried.get(key, 0))
             case Fixed(key):
                 log.fixed[key] = entry
     return log
 
 
-def _encoded(entry: Cleared | Fixed) -> str:
+def _encoded(entry: Cleared | Retried | Fixed) -> str:
     if isinstance(entry, Cleared):
         return f"{entry.key} ^{entry.number}"
+    if isinstance(entry, Retried):
+        return f"{entry.key} !{entry.number}"
     return f"{entry.key} ~{entry.state} {' '.join(entry.why[:WHY].split())}".rstrip()
 
 
@@ -132,6 +138,8 @@ def _decode(line: str, nodes: tuple[str, ...], epoch: int) -> Entry:
         task, times, *rest = line.split(" ")
         if times[:1] == "^":
             return Cleared(task, int(times[1:]))
+        if times[:1] == "!":
+            return Retried(task, int(times[1:]))
         if times[:1] == "~":
             return Fixed(task, State(times[1:]), " ".join(rest))
         start_text, _, length = times.rpartition("+")

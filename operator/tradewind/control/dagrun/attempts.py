@@ -29,6 +29,8 @@ class Attempts:
         """By task or item: the last attempt that no longer counts."""
         self.fixed: dict[str, Fixed] = {}
         """How tasks and items ended, whatever their attempts say."""
+        self.retried: dict[str, int] = {}
+        """By task or item: the last attempt before its latest retry by a person."""
         self.news: dict[AttemptKey, Ended] = {}
         """Ended attempts that are not in the status yet."""
         self.reported: set[str] = set()
@@ -46,7 +48,7 @@ class Attempts:
         for name in ("outputs", "params"):
             if not isinstance(status.get(name) or {}, Mapping):
                 raise ValueError(f"status.{name} has to be an object")
-        attempts, self.cleared, self.fixed = decode(run.packed, run.created)
+        attempts, self.cleared, self.fixed, self.retried = decode(run.packed, run.created)
         self.recorded = {(attempt.task, attempt.number) for attempt in attempts}
         self.ended = {}
         for attempt in attempts:

@@ -127,11 +127,6 @@ class Run:
         return self.rounds > int(self.status.get("retried") or 0) and self.phase != "Succeeded"
 
     @property
-    def budgets(self) -> int:
-        """How many fresh retry budgets its failed tasks have received, without that of a retry that has not started yet."""
-        return int(self.status.get("retried") or 0) if self.retried else self.rounds
-
-    @property
     def reopened(self) -> bool:
         """Whether it had ended and is asked to continue."""
         if self.phase not in FINAL_PHASES or self.cancelled or not self.status.get("revision"):

@@ -80,7 +80,7 @@ class RunState:
         # A version with the attempts that this operator is writing may be another's: users change the spec meanwhile.
         logged = saved is None and before.packed != run.packed
         unsaid = before.cancelled and before.desired != run.desired
-        asked = before.budgets != run.budgets or unsaid
+        asked = before.status.get("retried") != run.status.get("retried") or unsaid
         if logged or asked or before.status.get("revision") != run.status.get("revision"):
             self.planner = None
             self.attempts.read(run)
@@ -109,7 +109,6 @@ class RunState:
             self.planner = Planner(
                 definition,
                 run.facts,
-                rounds=run.budgets,
                 began=now if run.reopened else now - elapsed,
                 timeout=seconds(timeout) if timeout else None,
                 podless=definition.podless(egress.reads(run.namespace), egress.requests),
@@ -117,6 +116,8 @@ class RunState:
             self._desire(self.planner)
             for name, number in attempts.cleared.items():
                 self.planner.tell_cleared(name, number)
+            for name, number in attempts.retried.items():
+                self.planner.tell_retried(name, number)
             for name, fixed in attempts.fixed.items():
                 self.planner.tell_fixed(name, fixed.state, fixed.why)
             for name, outputs in (run.status.get("outputs") or {}).items():

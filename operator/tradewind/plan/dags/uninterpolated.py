@@ -9,6 +9,7 @@ from tradewind.model.task import Task
 from tradewind.plan import pacing
 from tradewind.plan.documents.problem import Problem
 from tradewind.plan.expressions.literal import OPEN
+from tradewind.plan.expressions.spelling import cel_name
 
 EXPRESSION_SHOWN = 80
 """Characters of an expression that are quoted."""
@@ -23,6 +24,8 @@ _ALMOST = re.compile(
     r"(?<!\$)\[\[\s*(?:params|tasks|run)\.[^\[\]\n]{1,200}\]\]|\$\[\s*(?:params|tasks|run)\.[^\[\]\n]{1,200}\]"
 )
 """Tradewind's syntax with a character missing: `[[ params.x ]]`, `$[ params.x ]`."""
+_PULLED = re.compile(r"xcom_pull\((?:task_ids\s*=\s*)?['\"]?([-\w]*)['\"]?(?:.*?key\s*=\s*['\"](\w+)['\"])?")
+"""Airflow's way to read what another task has left."""
 _ANY = re.compile(r"\{\{[^{}\n]{1,200}\}\}")
 
 
@@ -62,7 +65,9 @@ def _instead(found: str, language: str) -> str:
     inner = _ours(_inner(found))
     if not inner:
         return "pass values by env"
-    variable = re.sub(r"\W+", "_", inner.rpartition(".")[2]).strip("_").upper()[:32] or "VALUE"
+    last = inner.rpartition(".")[2]
+    variable = re.sub(r"\W+", "_", last).strip("_").upper()[:32] or "VALUE"
+    variable = "DATE" if last == "substring(0, 10)" else variable
     use = f'"${variable}"' if language == "shell" else f'os.environ["{variable}"]'
     return f'pass it by env: {{{variable}: "$[[ {inner} ]]"}}, and write {use}'
 
@@ -84,9 +89,16 @@ def _ours(inner: str) -> str:
         ("dag_run.conf.", "params."),
     ):
         text = text.replace(theirs, ours)
-    words = {"ds": "run.date", "ts": "run.logicalDate", "logical_date": "run.logicalDate", "workflow.name": "run.name"}
+    words = {
+        "ds": "run.intervalStart.substring(0, 10)",
+        "ts": "run.intervalStart",
+        "logical_date": "run.intervalStart",
+        "workflow.name": "run.name",
+    }
     words |= {"data_interval_start": "run.intervalStart", "data_interval_end": "run.intervalEnd"}
-    words |= {"execution_date": "run.logicalDate", "next_execution_date": "run.nextDate", "item": "item"}
+    words |= {"execution_date": "run.intervalStart", "next_execution_date": "run.nextDate", "item": "item"}
+    if pulled := _PULLED.search(text):
+        return f"tasks.{cel_name(pulled[1] or 'NAME')}.outputs.{pulled[2] or 'KEY'}"
     return words.get(text, text)
 
 

@@ -51,7 +51,7 @@ EXAMPLES: Mapping[str, str] = {
 }
 """Field with subfields -> an example value."""
 _START = "write schedule: {start: ..., end: ...} in the Trigger: see docs/schedules.md"
-_ON_FAILURE = "write a task with onExit: [Failed], or one with triggerRule: OneFailed"
+_ON_FAILURE = "write a task with handles: {of: ['*']}, or onExit: [Failed] for the run as a whole"
 FOREIGN: Mapping[str, Mapping[str, str]] = {
     "DAGSpec": {
         "schedule": "a schedule is a separate object of kind Trigger: see docs/schedules.md",
@@ -93,7 +93,7 @@ FOREIGN: Mapping[str, Mapping[str, str]] = {
     "TriggerSpec": {
         "concurrency": "write it in the schedule: schedule: {concurrency: Forbid}",
         "concurrencyPolicy": "write it in the schedule: schedule: {concurrency: Forbid}",
-        "catchup": "write schedule: {missed: {policy: All}} if all of them are to run",
+        "catchup": "write a Backfill beside it for its past, see docs/backfills.md; schedule: {missed: {policy: All}} is for outages",
         "cron": "write schedule: {cron: ...}",
         "timeZone": "write it in the schedule",
         "maxActiveRuns": "write it in the DAG, or schedule: {concurrency: Forbid} here",
@@ -102,7 +102,7 @@ FOREIGN: Mapping[str, Mapping[str, str]] = {
         "concurrencyPolicy": "write concurrency",
         "maxActiveRuns": "write concurrency: Forbid or Enqueue, or maxActiveRuns in the DAG",
         "max_active_runs": "write concurrency: Forbid or Enqueue, or maxActiveRuns in the DAG",
-        "catchup": "write missed: {policy: All} if all of them are to run",
+        "catchup": "write a Backfill beside the Trigger for its past, see docs/backfills.md; missed: {policy: All} is for outages",
         "suspend": "write it in the trigger's spec",
         "startingDeadlineSeconds": "write startingDeadline, such as 10m",
     },

@@ -106,6 +106,14 @@ class Cleared:
 
 
 @dataclass(frozen=True, slots=True)
+class Retried:
+    """A task or item that had failed for good is tried again: its attempts up to this number used up a budget of their own."""
+
+    key: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Fixed:
     """The final state of a task or item, set by hand or taken from the run whose results this one reuses."""
 

@@ -48,16 +48,15 @@ class Planner:
         definition: Definition,
         run: RunFacts,
         *,
-        rounds: int = 0,
         began: float = 0.0,
         timeout: float | None = None,
         podless: frozenset[str] = frozenset(),
     ) -> None:
-        """`rounds` is how often failed tasks were given a fresh budget; `began` is when the run began, in monotonic
-        seconds; `podless` are the tasks that run without a pod."""
-        self.rounds, self.podless = rounds, podless
+        """`began` is when the run began, in monotonic seconds; `podless` are the tasks that run without a pod."""
+        self.podless = podless
         self._cancelled = self._terminated = False
         self._before: dict[str, int] = {}
+        self._retried: dict[str, int] = {}
         self._fixed: dict[str, tuple[State, str]] = {}
         self._deadline = None if timeout is None else began + timeout
         self._ended: dict[str, Sequence[Attempt]] = {}
@@ -82,7 +81,7 @@ class Planner:
     def clear(self) -> None:
         """Starts over from the facts."""
         self.ledger.clear()
-        self._askers.clear(reworked=bool(self.rounds or self._before))
+        self._askers.clear(reworked=bool(self._retried or self._before))
         tasks = self.definition.tasks
         self._outcome: tuple[Phase, str] | None = None
         self._ends: Values | None = None
@@ -125,6 +124,7 @@ class Planner:
         unit = Unit(task, index, item)
         unit.ended, unit.live = self._ended.get(unit.key, ()), self._live.get(unit.key)
         unit.seen, unit.before = self._seen.get(unit.key, 0.0), self._before.get(unit.key, 0)
+        unit.retried = self._retried.get(unit.key, 0)
         return unit
 
     # Facts.
@@ -197,12 +197,23 @@ class Planner:
     def tell_cleared(self, key: str, number: int) -> None:
         """Discards the attempts of a task or item up to this one."""
         self._outcome = None
-        first = not self._before
+        first = not (self._before or self._retried)
         self._before[key] = number
         if first:
             self.clear()  # what asks for an approval waits for more from now on
         elif unit := self.ledger.units.get(key):
             unit.before = number
+            self._mark(key)
+
+    def tell_retried(self, key: str, number: int) -> None:
+        """A task or item that had failed for good after this attempt is tried again, with a fresh budget."""
+        self._outcome = None
+        first = not (self._before or self._retried)
+        self._retried[key] = number
+        if first:
+            self.clear()
+        elif unit := self.ledger.units.get(key):
+            unit.retried = number
             self._mark(key)
 
     def tell_fixed(self, key: str, state: State, why: str) -> None:
@@ -398,7 +409,7 @@ class Planner:
         else:
             terms = self.definition.terms[unit.task]
             ledger = self.ledger
-            advice = advise(unit, terms, stop, self.rounds, ledger.run.uid, now, ledger.loop_ends, ledger.skips_failed)
+            advice = advise(unit, terms, stop, ledger.run.uid, now, ledger.loop_ends, ledger.skips_failed)
             if advice and advice.state in (State.READY, State.WAITING) and (ruled := self._shut(unit)):
                 advice = Advice(*ruled)
         if advice is None:

@@ -29,46 +29,37 @@ class RetryState:
 def retry_state(
     retries: Retries,
     attempts: Sequence[Attempt],
-    rounds: int = 0,
+    retried: int = 0,
     seed: str = "",
     iterations: int = 0,
     delay: float = 0.0,
 ) -> RetryState:
-    """The budget that the attempts so far leave. Each of `rounds` gives a task that has failed for good a fresh budget;
-    `seed` makes jitter differ between tasks and stay the same after a restart. A loop has `iterations`, with a budget
-    each, and `delay` seconds between them."""
-    left = rounds
-    failures = losses = preempted = first = done = 0
-    result = RetryState(None)
-    for position, attempt in enumerate(attempts):
+    """The budget that the attempts so far leave. After the attempt `retried` a person had a task that had failed for good
+    tried again, with a fresh budget; `seed` makes jitter differ between tasks and stay the same after a restart. A loop
+    has `iterations`, with a budget each, and `delay` seconds between them."""
+    first = sum(attempt.number <= retried for attempt in attempts)
+    failures = losses = preempted = done = 0
+    result = RetryState(0.0 if first else None, first=first)
+    for position, attempt in enumerate(attempts[first:], first):
         if attempt.succeeded and iterations:
             failures, losses, done = 0, 0, done + 1
             if done == iterations:
-                if not left:
-                    return RetryState(
-                        None, first=first, why=f"loop.until did not hold after {counted(iterations, 'iteration')}"
-                    )
-                left, done, first = left - 1, 0, position + 1
+                words = f"loop.until did not hold after {counted(iterations, 'iteration')}"
+                return RetryState(None, first=first, why=words)
             result = RetryState(delay, first=first)
             continue
         failures += attempt.reason in FAILURES
         losses += attempt.reason in LOSSES
         preempted = preempted + 1 if attempt.reason in PREEMPTIONS else 0
         over, why = _over(retries, attempt, failures, losses)
-        if not over:
-            count = preempted or (failures if attempt.reason in FAILURES else losses)
-            try:
-                wait = _wait(retries, attempt, count, seed) if position == len(attempts) - 1 else 0.0
-            except ExpressionError as error:
-                return RetryState(None, failures, losses, first, f"retries.delays: {error}")
-            result = RetryState(wait, failures, losses, first)
-        elif left and not attempt.succeeded and attempt.reason not in SKIPS:
-            left -= 1
-            failures = losses = done = 0
-            first = position + 1
-            result = RetryState(0.0, first=first)
-        else:
+        if over:
             return RetryState(None, failures, losses, first, why)
+        count = preempted or (failures if attempt.reason in FAILURES else losses)
+        try:
+            wait = _wait(retries, attempt, count, seed) if position == len(attempts) - 1 else 0.0
+        except ExpressionError as error:
+            return RetryState(None, failures, losses, first, f"retries.delays: {error}")
+        result = RetryState(wait, failures, losses, first)
     return result
 
 

@@ -11,13 +11,13 @@ from tradewind.plan.documents.nearest import choose, listed, unknown_tasks
 from tradewind.plan.documents.problem import Invalid, Problem
 from tradewind.plan.expressions.spelling import cel_name
 from tradewind.plan.expressions.typed_values import problem_with
-from tradewind.plan.outcomes.attempt import Cleared, Fixed, parse_key
+from tradewind.plan.outcomes.attempt import Cleared, Fixed, Retried, parse_key
 from tradewind.plan.outcomes.state import BAD, FINAL, State
 from tradewind.plan.runs.approved import DECIDED, MARKED, Approvals, decided, given, marked, passed_over, same
 from tradewind.plan.runs.decision import RunFacts
 from tradewind.plan.runs.planner import Planner
 
-Change = Cleared | Fixed
+Change = Cleared | Retried | Fixed
 MARKS = {"Succeed": State.SUCCEEDED, "Fail": State.FAILED, "Skip": State.SKIPPED}
 
 
@@ -36,7 +36,7 @@ def rework(
         asked = [name for name in approvals.asking if name in failed and ran(planner, name)]
         again = _clear(planner, [name for name in asked if planner.definition.tasks[name].approval])
         again |= _again(planner, failed) | _cleared(planner, _decided_again(planner, failed))
-        changes |= _asked_again(planner, approvals, failed, again)
+        changes |= _tried_again(planner, failed) | _asked_again(planner, approvals, failed, again)
     for number, edit in enumerate(pacing.each(edits), first):
         path = f"spec.edits[{number}]"
         found = [*_wrong(planner, edit, path)] or [*_passing(planner, edit, path, approvals, pending, changes)]
@@ -166,6 +166,16 @@ def _asked_again(
         changes = changes | _clear(planner, asked)
 
 
+def _tried_again(planner: Planner, failed: Iterable[str]) -> dict[str, Change]:
+    """Fresh budgets for what has failed for good, and for nothing else: what runs for the first time has its own."""
+    units = (unit for task in failed for unit in planner.ledger.members(task) if not planner.fixed(task))
+    return {
+        unit.key: Retried(unit.key, unit.ended[-1].number)
+        for unit in pacing.each([*units])
+        if unit.ended and unit.state in (*BAD, State.CANCELLED) and not planner.fixed(unit.key)
+    }
+
+
 def _decided_again(planner: Planner, failed: set[str]) -> Iterator[str]:
     """Items that run of fan-outs whose trigger rule is asked again once what failed has been tried again: they may not be items then."""
     for name in pacing.each(planner.ledger.groups):
@@ -248,7 +258,9 @@ def _state(planner: Planner, key: str) -> State:
 
 
 def _after(item: Change) -> str:
-    return "runs again" if isinstance(item, Cleared) else f"becomes {item.state}"
+    if isinstance(item, Fixed):
+        return f"becomes {item.state}"
+    return "runs again" if isinstance(item, Cleared) else "is tried again"
 
 
 def reuse_problems(reuse: Reuse, definition: Definition) -> Iterator[Problem]:

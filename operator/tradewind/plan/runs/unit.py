@@ -44,6 +44,8 @@ class Unit:
     seen: float = 0.0
     before: int = 0
     """Number of the last attempt that does not count any more; those in `ended` come after it."""
+    retried: int = 0
+    """Number of the last attempt before a person had it tried again: those after it have a fresh budget."""
     live: Live | None = None
     state: State = State.BLOCKED
     why: str = ""
@@ -77,7 +79,6 @@ def advise(
     unit: Unit,
     terms: Terms,
     stop: tuple[str, str] | None,
-    rounds: int,
     seed: str,
     now: float,
     loop_ends: Callable[[Unit], tuple[State, str] | None],
@@ -91,7 +92,9 @@ def advise(
         return _superseded(unit, unit.live, "the task was cleared")
     if unit.ended and unit.ended[-1].succeeded and (end := loop_ends(unit)):
         return Advice(*end)
-    unit.spent = retry_state(terms.retries, unit.ended, rounds, f"{seed}/{unit.key}", terms.iterations, terms.delay)
+    unit.spent = retry_state(
+        terms.retries, unit.ended, unit.retried, f"{seed}/{unit.key}", terms.iterations, terms.delay
+    )
     if unit.live is not None:
         return _watch(unit, unit.live, terms, stop, now)
     if not unit.ended:
