@@ -279,7 +279,9 @@ async def edited(here: "Simulation", trouble: Trouble) -> bool:
 
 @kind("DAG deleted")
 async def dag_deleted(here: "Simulation", trouble: Trouble) -> bool:
-    if any(not (here.run(name).get("status") or {}).get("revision") for name in here.scenario.names):
+    if here.scenario.chained or any(
+        not (here.run(name).get("status") or {}).get("revision") for name in here.scenario.names
+    ):
         return False  # a run that has not begun waits for its DAG forever
     return here.delete("dags", "d")
 

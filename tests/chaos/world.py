@@ -137,7 +137,9 @@ class Simulation:
                 if self.loop.time() >= ended.setdefault(uid, self.loop.time()) + rework.after:
                     self.history.reworked[uid] = self.loop.time()
                     edits = [{"action": "Clear", "tasks": [rework.task], "by": "somebody"}]
-                    self._change("dagruns", name, **({"edits": edits} if rework.task else {"retryFailed": 1}))
+                    what = {"edits": edits} if rework.task else {"retryFailed": 1}
+                    self._change("dagruns", name, desiredState="Running", **what)
+                    self.history.desired[uid].append((self.loop.time(), "Running"))
 
     def _reopens(self, name: str) -> bool:
         """Whether a run on which someone works is still as it was."""
