@@ -44,9 +44,7 @@ class Order:
             good, bad = (0, task.most + 1) if self.first[name] == "Failed" else (1, task.fails)
         if self.reworked and name in self.again.ran:
             if self.states[name] == "Failed":
-                # A retry counts for the next final failure of a task, also of one that had not failed before.
-                twice = not self._scenario.rework.task and name in self.again.anew if self._scenario.rework else False
-                bad += (task.most + 1) * (2 if twice else 1)
+                bad += task.most + 1
             else:
                 good += 1
                 bad += task.mended.fails if self.first[name] not in RAN else 0
