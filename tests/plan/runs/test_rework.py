@@ -155,6 +155,10 @@ TYPED = {"a": {"outputs": {"rows": {"type": "integer"}}}, "b": {"dependsOn": ["a
         ),
         (edit("Succeed", "b", outputs={"a": {"rows": 1}}), "spec.edits[0].outputs.a: 'a' is not marked as succeeded"),
         (edit("Skip", "a", outputs={"a": {"rows": 1}}), "spec.edits[0].outputs.a: 'a' is not marked as succeeded"),
+        (
+            edit("Succeed", "x", outputs={"x": {"rows": 1}}),
+            "spec.edits[0].outputs.x: x is a fan-out: its outputs are those of its items; give them to x[0]",
+        ),
     ],
 )
 def test_outputs_given_by_hand_are_those_that_the_task_declares(marked: Edit, problem: str) -> None:

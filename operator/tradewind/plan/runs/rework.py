@@ -99,8 +99,11 @@ def _unfit_outputs(definition: Definition, edit: Edit, path: str, left_out: Coll
         name, item = parse_key(key)
         task, known = definition.tasks[name], definition.names.tasks[cel_name(name)]
         given, at = edit.outputs.get(key) or {}, f"{path}.outputs.{key}"
-        if known.fan_out and item is None and not given:
-            continue  # outputs of items are kept
+        if known.fan_out and item is None:  # outputs of items are kept
+            if given:
+                what = f"{name} is a fan-out: its outputs are those of its items"
+                yield Problem(at, what, f"give them to {name}[0] and so on")
+            continue
         for output in task.outputs:
             if output not in given and name not in left_out:
                 way = f"mark {key} alone, with --output {output}=VALUE"
