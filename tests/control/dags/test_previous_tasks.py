@@ -32,12 +32,17 @@ class World(Client):
         self.bodies, self.definition = {item["metadata"]["name"]: item for item in bodies}, definition
         self.states: dict[str, RunState] = {}
         self.woken: list[str] = []
+        self.delays: list[float] = []
         self.reads = self.loads = self.count = 0
         ends = TaskStates(self.load, self.states.get)
-        self.tasks = PreviousTasks(self, self, ends, self.states, self.woken.append)  # type: ignore[arg-type]
+        self.tasks = PreviousTasks(self, self, ends, self.states, self.wake)  # type: ignore[arg-type]
         self.run = read_run(body("now", 20))
         self.planner = RunState(self.run).bind(DEFINITION, (), 0.0, 0.0)
         self.planner.decide(0.0)
+
+    def wake(self, uid: str, delay: float) -> None:
+        self.woken.append(uid)
+        self.delays.append(delay)
 
     async def predecessor(self, run: Run) -> tuple[Entry | None, int]:
         found = [entry(read_run(item)) for item in self.bodies.values()]
@@ -147,3 +152,13 @@ async def test_an_ended_run_is_read_once() -> None:
     for _ in range(3):
         assert "ended as Failed" in (await world.waits())[0]
     assert world.reads == world.loads == 1
+
+
+async def test_a_dag_with_many_runs_is_looked_through_rarely_however_often_one_writes_its_status() -> None:
+    world = World(body("first", 1))
+    world.active("first", lambda planner: planner.tell_previous("a", ""))
+    for world.count in (5, 20_000):
+        await world.waits()
+        for _ in range(3):
+            world.tasks.run_seen(read_run(world.bodies["first"]))
+    assert world.delays == [0.0005, 2.0]

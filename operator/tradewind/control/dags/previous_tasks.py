@@ -18,7 +18,9 @@ from tradewind.plan.runs.planner import Planner
 LOOK_AGAIN = 30.0
 """Seconds until a run that waits reads it again, in case it was not woken: another run may have come in between."""
 LOOKED_THROUGH = 100
-"""Runs of a DAG that a waiting run looks through a second, at most."""
+"""Runs of a DAG that a waiting run looks through a second, at most, if nothing happens."""
+LOOKED_THROUGH_AT_NEWS = 10_000
+"""The same if the run before changes all the time."""
 SOON = 1.0
 """The same while the run before is active and its tasks are not in memory, as after a restart."""
 REMEMBERED = 4_096
@@ -27,8 +29,8 @@ LETS_START = frozenset({State.SUCCEEDED, State.SKIPPED})
 
 
 class PreviousTasks:
-    """Tells planners what their tasks wait for in the run before. `states` are the runs in memory, by uid; `wake(uid)` has one
-    reconciled. Nothing is stored: the answer follows from the runs that exist."""
+    """Tells planners what their tasks wait for in the run before. `states` are the runs in memory, by uid; `wake(uid, delay)` has one
+    reconciled some seconds later. Nothing is stored: the answer follows from the runs that exist."""
 
     def __init__(
         self,
@@ -36,18 +38,19 @@ class PreviousTasks:
         values: StartValues,
         ends: TaskStates,
         states: Mapping[str, RunState],
-        wake: Callable[[str], None],
+        wake: Callable[[str, float], None],
     ) -> None:
         self._client, self._values, self._ends, self._states, self._wake = client, values, ends, states, wake
-        self._waiting: defaultdict[Key, set[str]] = defaultdict(set)
-        """Uids of the runs that wait for a run, by its namespace and name."""
+        self._waiting: defaultdict[Key, dict[str, float]] = defaultdict(dict)
+        """Uids of the runs that wait for a run, by its namespace and name, and the seconds after which they ask: a DAG may have
+        very many runs, and a run may write its status often."""
         self._ended: OrderedDict[tuple[str, int, str], str] = OrderedDict()
         """How tasks of ended runs have ended, by uid and version of the run, and task."""
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created, changed or deleted, or its status was written."""
-        for uid in self._waiting.pop((run.namespace, run.name), ()):
-            self._wake(uid)
+        for uid, delay in self._waiting.pop((run.namespace, run.name), {}).items():
+            self._wake(uid, delay)
 
     async def inform(self, run: Run, planner: Planner) -> float | None:
         """Tells a settled planner what its tasks wait for. Returns the seconds until that has to be repeated; None if nothing waits.
@@ -57,7 +60,7 @@ class PreviousTasks:
         found, count = await self._values.predecessor(run)
         if found is not None:
             # Before it is read: what changes from now on wakes the run.
-            self._waiting[run.namespace, found.name].add(run.uid)
+            self._waiting[run.namespace, found.name][run.uid] = count / LOOKED_THROUGH_AT_NEWS
         words, again = (
             await self._words(run.namespace, found, tasks) if found else (dict.fromkeys(tasks, ""), LOOK_AGAIN)
         )

@@ -96,7 +96,7 @@ class RunReconciler:
         self.podless = Podless(worker, self.sensors, table.wake, host, clock)
         reader = CoalescingReader(client)
         self.start_values = StartValues(client, reader, RunTicks(client, reader, clock).of)
-        self.previous_tasks = PreviousTasks(client, self.start_values, ends, table.states, table.wake)
+        self.previous_tasks = PreviousTasks(client, self.start_values, ends, table.states, self.queue.add_after)
         beginner = RunStarter(
             client,
             reader,
