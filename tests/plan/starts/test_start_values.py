@@ -140,3 +140,10 @@ def test_a_forged_record_gives_no_values(bound: dict[str, Any]) -> None:
 def test_a_name_is_found_wherever_lines_break(expression: str) -> None:
     spec = DAGSpec.model_validate({"tasks": {"a": {"image": "x", "when": expression}}})
     assert wanted(spec).made == {"latest"}
+
+
+@pytest.mark.parametrize("text", ["run//" * 200_000, "//run\n" * 200_000, "run " * 250_000])
+def test_a_text_full_of_beginnings_is_searched_in_one_go(text: str) -> None:
+    """Where each of them was followed to the end of the text, this took hours."""
+    spec = DAGSpec.model_validate({"tasks": {"a": {"image": "x"}}})
+    assert wanted(spec.model_copy(update={"description": text})) == Wanted()

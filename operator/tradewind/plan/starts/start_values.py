@@ -11,8 +11,10 @@ from tradewind.plan import pacing
 from tradewind.plan.documents.problem import Invalid, Problem
 from tradewind.plan.expressions.typed_values import problem_with
 
-_DOT = r"(?:\s|//[^\n]*\n)*\.(?:\s|//[^\n]*\n)*"
-"""The dot between two names; spaces, lines and comments around it say nothing."""
+_GAP = r"\s*(?://[^\n]{0,100}\n\s*){0,3}"
+"""Spaces, lines and comments. Bounded, since a text may begin a comment at each of its words."""
+_DOT = rf"{_GAP}\.{_GAP}"
+"""The dot between two names."""
 _MADE = re.compile(rf"\brun{_DOT}(latest|nextDate|trigger)\b")
 _PAST = re.compile(rf"\brun{_DOT}(previous|lastSuccess)\b({_DOT}outputs\b)?")
 
