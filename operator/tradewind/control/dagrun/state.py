@@ -22,8 +22,8 @@ from tradewind.plan.runs.decision import PREVIOUS, Live
 from tradewind.plan.runs.planner import Planner
 
 log = logging.getLogger(__name__)
-MOST_WAITING = 20
-"""Waiting tasks that a status lists."""
+STATUS_LIST_LIMIT = 20
+"""Number of failures and waiting tasks that a status lists."""
 
 
 class RunState:
@@ -257,7 +257,7 @@ def _assume_previous(planner: Planner, run: Run, tasks: Iterable[str]) -> None:
     listed = run.status.get("waiting") or []
     told = {parse_key(item["task"])[0]: item.get("message", "") for item in listed if item.get("reason") == PREVIOUS}
     for task in tasks:
-        if task in told or len(listed) < MOST_WAITING:
+        if task in told or len(listed) < STATUS_LIST_LIMIT:
             planner.tell_previous(task, told.get(task, ""))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from tradewind.control.dagrun import deadlines
 from tradewind.control.dagrun.attempt_log import append
 from tradewind.control.dagrun.run import Run
-from tradewind.control.dagrun.state import MOST_WAITING, RunState
+from tradewind.control.dagrun.state import STATUS_LIST_LIMIT, RunState
 from tradewind.control.pods.observation import Ended
 from tradewind.control.shared import conditions
 from tradewind.kube.merge_patch import Status
@@ -24,8 +24,6 @@ from tradewind.plan.runs.planner import Planner
 from tradewind.plan.runs.rework import Change
 from tradewind.plan.triggers.asset_update import UPDATES_LIMIT, NoUpdate, update, update_of_run
 
-STATUS_LIST_LIMIT = MOST_WAITING
-"""Number of failures and waiting tasks that a status lists."""
 NAMED = 10
 """Number of tasks that the description of an edit names."""
 DELETING = "the run is being deleted: "

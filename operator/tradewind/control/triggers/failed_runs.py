@@ -53,7 +53,8 @@ class FailedRuns:
 
 
 def _take(ended: EndedRuns, name: str, run: Entry | None) -> None:
-    ended.drop(name)
     if run and run.final and run.phase in ENDS and not run.partial:
         own = run.name.startswith(run_name(run.trigger, ""))
         ended.put(EndedRun(run.name, run.phase == "Succeeded", run.created, run.ended, run.trigger if own else ""))
+    else:
+        ended.drop(name)

@@ -53,7 +53,6 @@ class Askers:
     def __init__(self, definition: Definition) -> None:
         self._tasks, self._graph = definition.tasks, definition.graph
         self._asking = frozenset(name for name, task in self._tasks.items() if task.approval is not None or task.dag)
-        self.clear(reworked=False)
 
     def clear(self, reworked: bool) -> None:
         """Forgets what has ended. `reworked` says whether the run was retried or edited."""

@@ -81,7 +81,7 @@ class Planner:
     def clear(self) -> None:
         """Starts over from the facts."""
         self.ledger.clear()
-        self._askers.clear(reworked=bool(self._retried or self._before))
+        self._askers.clear(self._reworked)
         tasks = self.definition.tasks
         self._outcome: tuple[Phase, str] | None = None
         self._ends: Values | None = None
@@ -107,7 +107,8 @@ class Planner:
         them after a restart."""
         self._deferred: list[str] = []
         """Fan-outs that wait for those."""
-        self._owed = Counter(parse_key(key)[0] for key in self._ended if parse_key(key)[0] in self.definition.handlers)
+        recorded = (parse_key(key)[0] for key in self._ended)
+        self._owed = Counter(task for task in recorded if task in self.definition.handlers)
         """By handler: recorded items that have no unit yet. They come first, too."""
         self._broken = False
         for name, task in tasks.items():
@@ -197,24 +198,26 @@ class Planner:
     def tell_cleared(self, key: str, number: int) -> None:
         """Discards the attempts of a task or item up to this one."""
         self._outcome = None
-        first = not (self._before or self._retried)
-        self._before[key] = number
-        if first:
-            self.clear()  # what asks for an approval waits for more from now on
-        elif unit := self.ledger.units.get(key):
-            unit.before = number
-            self._mark(key)
+        self._tell_rework(self._before, key, number)
 
     def tell_retried(self, key: str, number: int) -> None:
         """A task or item that had failed for good after this attempt is tried again, with a fresh budget."""
         self._outcome = None
-        first = not (self._before or self._retried)
-        self._retried[key] = number
+        self._tell_rework(self._retried, key, number)
+
+    def _tell_rework(self, numbers: dict[str, int], key: str, number: int) -> None:
+        first = not self._reworked
+        numbers[key] = number
         if first:
-            self.clear()
+            self.clear()  # what asks for an approval waits for more from now on
         elif unit := self.ledger.units.get(key):
-            unit.retried = number
+            unit.before, unit.retried = self._before.get(key, 0), self._retried.get(key, 0)
             self._mark(key)
+
+    @property
+    def _reworked(self) -> bool:
+        """Whether a person has worked on the run."""
+        return bool(self._before or self._retried)
 
     def tell_fixed(self, key: str, state: State, why: str) -> None:
         """Sets the final state of a task or item, whatever its attempts' results; for a fan-out, that of all its items."""

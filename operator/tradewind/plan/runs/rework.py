@@ -181,14 +181,11 @@ def _tried_again(planner: Planner, failed: Iterable[str]) -> dict[str, Change]:
 
 def _decided_again(planner: Planner, failed: set[str]) -> Iterator[str]:
     """Items that run of fan-outs whose trigger rule is asked again once what failed has been tried again: they may not be items then."""
-    for name in pacing.each(planner.ledger.groups):
-        source, upstream = planner.definition.tasks[name].for_each, planner.definition.graph.upstream[name]
-        if (
-            name not in planner.definition.handlers
-            and not (source and source.items_of)
-            and not failed.isdisjoint(upstream)
-        ):
-            yield from (unit.key for unit in planner.ledger.members(name) if unit.live)
+    definition = planner.definition
+    for name, group in pacing.each(planner.ledger.groups.items()):
+        asked = name not in definition.handlers and not group.source.items_of
+        if asked and not failed.isdisjoint(definition.graph.upstream[name]):
+            yield from (unit.key for unit in group.units or () if unit.live)
 
 
 def _again(planner: Planner, tasks: set[str]) -> dict[str, Change]:

@@ -258,7 +258,7 @@ class TaskLedger:
 
     def skips_failed(self, unit: Unit) -> bool:
         """Whether skipOn is true for a unit that fails between two attempts, as for an attempt with this reason."""
-        ended = unit.ended[unit.spent.first :] or unit.ended
+        ended = unit.ended[unit.spent.first :]
         whole = Attempt(unit.key, unit.ended[-1].number, ended[0].start, ended[-1].end, unit.failed_as)
         done = sum(attempt.succeeded for attempt in unit.ended)
         try:

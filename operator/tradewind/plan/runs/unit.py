@@ -100,13 +100,11 @@ def advise(
     if not unit.ended:
         return None
     last = unit.ended[-1]
-    if last.succeeded and (unit.spent.wait is None or unit.spent.first == len(unit.ended)):
-        # Before a fresh budget is used: a task that was skipped stays so when its run is retried.
-        unit.failed_as = LOOP_FAILED
-        if skips(unit):
-            return Advice(State.SKIPPED, _skipped(unit.spent.why or "loop.until did not hold"))
-        unit.failed_as = "" if unit.spent.wait is not None else LOOP_FAILED
     if unit.spent.wait is None:
+        if last.succeeded:
+            unit.failed_as = LOOP_FAILED
+            if skips(unit):
+                return Advice(State.SKIPPED, _skipped(unit.spent.why))
         if last.reason in SKIPS:
             return Advice(State.SKIPPED, SKIPS[last.reason])
         if last.reason in STOPPED:
