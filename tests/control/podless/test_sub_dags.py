@@ -91,3 +91,29 @@ def test_a_run_of_a_local_dag_continues_only_while_the_attempt_that_made_it_coun
         return await subdags.stays_ended(ended), known and await subdags.cancel_unwanted(running)
 
     assert asyncio.run(play()) == (stays, ends and known)
+
+
+@pytest.mark.parametrize("cleared", [0, 1])
+@pytest.mark.parametrize("known", [True, False])
+def test_an_attempt_counts_as_long_as_those_of_the_runs_around_it(cleared: int, known: bool) -> None:
+    """A local DAG that another local DAG runs: the approval may be before the outer one."""
+
+    async def play() -> tuple[bool, bool]:
+        api = Server(0.0)
+
+        def made(name: str, dag: str, phase: str, by: Body | None, **status: Any) -> Body:
+            found = {"phase": phase, "revision": "x", **status, **({"calledBy": by} if by else {})}
+            spec: Body = {"dag": dag} | ({"retryFailed": 1} if name.startswith("inner") else {})
+            return api.put(RUNS, {"metadata": {"name": name}, "spec": spec, "status": found})
+
+        def by(name: str, uid: str) -> Body:
+            return {"uid": uid, "run": name, "task": "a", "attempt": 1, "depth": 1}
+
+        outer = RunState(read_run(made("r", "d", "Running", None, attempts=f"a ^{cleared}" if cleared else "")))
+        middle = made("middle", "d.part", "Failed", by("r", outer.run.uid))
+        around = by("middle", middle["metadata"]["uid"])
+        subdags = SubDAGs(api, {outer.run.uid: outer} if known else {}, lambda uid: None)
+        ended, running = (read_run(made(f"inner-{phase}", "d.more", phase, around)) for phase in ("Failed", "Running"))
+        return await subdags.stays_ended(ended), await subdags.cancel_unwanted(running)
+
+    assert asyncio.run(play()) == (bool(cleared), bool(cleared))

@@ -242,42 +242,58 @@ class SubDAGs:
 
     async def cancel_unwanted(self, run: Run) -> bool:
         """Cancels a run whose enclosing run no longer needs it. Returns whether it did."""
-        if run.caller is None or not self._unwanted(run):
+        if run.caller is None or not (self._unwanted(run) or await self._overtaken(run)):
             return False
-        state = self._states.get(run.caller.uid)
-        parent = state.run if state else await self._find(run.namespace, run.caller.run)
-        terminated = parent and parent.uid == run.caller.uid and parent.desired == "Terminated"
-        await cancel(self._client, run, "Terminated" if terminated else "Cancelled")
+        parent = await self._enclosing(run)
+        await cancel(self._client, run, "Terminated" if parent and parent.run.desired == "Terminated" else "Cancelled")
         return True
 
     def wake_unwanted(self, uid: str) -> None:
         """Wakes the parts of a run that it no longer needs, after the run was reconciled or deleted."""
         for part in self._parts.get(uid, ()):
-            if part in self._states and self._unwanted(self._states[part].run):
+            if part in self._states and (_touched(run := self._states[part].run) or self._unwanted(run)):
                 self._wake(part)
 
     async def stays_ended(self, run: Run) -> bool:
-        """Whether a run of a local DAG that has ended must not continue although it was retried or edited: the attempt that made it does not
-        count any more, so that an approval before it may be asked again, or was declined."""
-        if not run.local or not run.reopened:
-            return False
-        state = self._states.get(run.caller.uid) if run.caller else None
-        parent = state.run if state else await self._find(run.namespace, run.caller.run) if run.caller else None
-        if run.caller is None or parent is None or parent.uid != run.caller.uid:
-            return True
+        """Whether a run of a local DAG that has ended must not continue although it was retried or edited."""
+        return bool(run.local) and run.reopened and not await self._counts(run)
+
+    async def _overtaken(self, run: Run) -> bool:
+        """Whether a run of a local DAG that people have retried or edited must end all the same."""
+        return _touched(run) and not (run.final or run.cancelled) and not await self._counts(run)
+
+    async def _counts(self, run: Run) -> bool:
+        """Whether the attempt that made a run of a local DAG counts, and those that made the runs around it. Otherwise an approval before
+        it may be asked again, or was declined."""
+        for _ in range(MOST_DEEP + 1):  # Labels may claim a circle.
+            if not run.local:
+                return True
+            parent = await self._enclosing(run)
+            if run.caller is None or parent is None:
+                return False
+            if run.caller.number <= parent.attempts.cleared.get(run.caller.task, 0):
+                return False
+            run = parent.run
+        return False
+
+    async def _enclosing(self, run: Run) -> RunState | None:
+        """The state of the run that made a run; None if there is none, or nobody can read it."""
+        caller = run.caller
+        if caller is None:
+            return None
+        if state := self._states.get(caller.uid):
+            return state
+        found = await self._find(run.namespace, caller.run)
         try:
-            return _superseded(state or RunState(parent), run.caller)
+            return RunState(found) if found and found.uid == caller.uid else None
         except ValueError:
-            return True  # Nobody can read what the other run says of its attempts.
+            return None
 
     def _unwanted(self, run: Run) -> bool:
-        """Whether to cancel or terminate a run because of its enclosing run. A run that people have retried or edited is left alone, unless
-        the attempt that made it does not count any more and only its enclosing run may run its DAG."""
-        if run.caller is None or run.final or run.desired == "Terminated":
+        """Whether to cancel or terminate a run because of its enclosing run. A run that people have retried or edited is left alone."""
+        if run.caller is None or run.rounds or run.edits or run.final or run.desired == "Terminated":
             return False
         parent = self._states.get(run.caller.uid)
-        if (run.rounds or run.edits) and not (run.local and parent and _superseded(parent, run.caller)):
-            return False
         if run.cancelled and not (parent and parent.run.desired == "Terminated"):
             return False
         return (
@@ -285,9 +301,9 @@ class SubDAGs:
         )
 
 
-def _superseded(state: RunState, caller: Caller) -> bool:
-    """Whether an attempt was cleared."""
-    return caller.number <= state.attempts.cleared.get(caller.task, 0)
+def _touched(run: Run) -> bool:
+    """Whether people have retried or edited a run of a local DAG, which only its enclosing run may run."""
+    return bool(run.local) and bool(run.rounds or run.edits)
 
 
 def _awaited(planner: Planner, caller: Caller) -> bool:
