@@ -215,6 +215,27 @@ def test_items_that_run_when_their_fan_out_is_decided_again_are_stopped_before_a
     )
 
 
+def test_all_items_of_an_approval_are_asked_again_although_one_is_open() -> None:
+    tasks = {
+        "a": {},
+        "ok": {"dependsOn": ["a"], "triggerRule": "AllDone", "approval": {}, "forEach": {"range": {"stop": 2}}},
+        "b": {"dependsOn": ["ok"]},
+    }
+    game = Game(defined(tasks))
+    game.start(game.plan().starts[0])
+    game.end("a", "Error")
+    for start in list(game.plan().podless):
+        game.start(start)
+    game.end("ok[0]", "", {"approved": True})
+    game.retry()
+    assert game.cleared == {"ok[0]": 1, "ok[1]": 1}
+    game.start(game.plan().starts[0])
+    game.end("a")
+    assert [(stop.task, stop.reason) for stop in game.plan().stops] == [("ok[1]", "Superseded")]
+    game.end("ok[1]", "Superseded")
+    assert [start.key for start in game.plan().podless] == ["ok[0]", "ok[1]"]
+
+
 def test_an_approval_of_the_first_that_succeeds_does_not_wait_for_others() -> None:
     game = Game(
         defined({"a": {}, "b": {}, "ok": {"dependsOn": ["a", "b"], "triggerRule": "OneSucceeded", "approval": {}}})

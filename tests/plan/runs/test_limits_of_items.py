@@ -2,6 +2,9 @@
 
 from random import Random
 
+from tradewind.model.run import Edit
+from tradewind.plan.runs.rework import rework
+
 from plan.game import Game, defined
 
 MANY = {"range": {"stop": 6_000}}
@@ -69,3 +72,38 @@ def test_a_handler_keeps_the_ends_that_it_has_handled_after_a_restart() -> None:
     game.plan()
     assert {key for key, state in before.items() if state == "Succeeded"} <= game.states().keys()
     assert len({key for key in game.states() if key.startswith("h[")}) == len(handled)
+
+
+def test_the_limit_holds_after_a_clear_too() -> None:
+    """What ran with one item may find thousands when it is decided again."""
+    many = {"dependsOn": ["gen"], "forEach": {"range": {"stop": "$[[ tasks.gen.outputs.n ]]"}}}
+    game = Game(defined({"gen": {"outputs": {"n": {"type": "integer"}}}, **{f"f{at}": many for at in range(5)}}))
+    assert game.play(outputs=lambda key: {"n": 1} if key == "gen" else None).phase == "Succeeded"
+    game.change(rework(game.planner, [Edit(action="Clear", tasks=["gen"])])[0])
+    game.start(game.plan().starts[0])
+    game.end("gen", "", {"n": 4_000})
+    for _ in range(2):
+        game.plan()
+        assert len(game.planner.ledger.units) < 10_000 and len(game.planner.refused) == 3
+        game.planner = game.anew()
+
+
+def test_a_handler_takes_no_room_of_a_fan_out_that_has_begun() -> None:
+    tasks = {
+        "a": {"retries": {"limit": 3, "backoff": {"initial": "0s"}}},
+        "b": {"dependsOn": ["a"], "triggerRule": "AllDone", "compute": {"x": "1"}},
+        "h": {"handles": {"of": ["a"], "ends": ["Retry", "Failed"]}, "compute": {"x": "1"}},
+        "z": {"forEach": {"range": {"stop": 9_996}}},
+    }
+    game = Game(defined(tasks))
+    starts = {start.key: start for start in game.plan().starts}
+    game.start(starts["z[0]"])
+    game.end("z[0]")
+    for _ in range(4):
+        game.start(next(start for start in game.plan().starts if start.key == "a"))
+        game.end("a", "Error")
+    game.plan()
+    before = game.states()
+    game.planner = game.anew()
+    game.plan()
+    assert game.planner.ledger.states["z"] == before["z"] != "Failed"

@@ -23,6 +23,7 @@ from tradewind.kube.errors import AlreadyExists, Invalid, NotFound
 from tradewind.kube.labels import DAG, DEPTH, HOW, ROOT, TRIGGER_DEPTH
 from tradewind.kube.resources import RUNS
 from tradewind.model.dag_name import home
+from tradewind.plan.dags.local_dags import MOST_DEEP
 from tradewind.plan.documents.problem import Invalid as InvalidSpec
 from tradewind.plan.expressions.typed_values import resolve
 from tradewind.plan.outcomes.attempt import parse_key

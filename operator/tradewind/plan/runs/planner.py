@@ -66,8 +66,6 @@ class Planner:
         """The live items of each fan-out."""
         self._tried: set[str] = set()
         """Tasks that have an attempt, or an item with one."""
-        self._has_ended: set[str] = set()
-        """Tasks with an attempt that is recorded: other than a pod, nobody can forge it."""
         self._before_run: dict[str, str] = {}
         """By task: what it waits for in the run before; empty for nothing."""
         self._links = definition.links
@@ -106,7 +104,7 @@ class Planner:
         """Fan-outs of which items have run, and that are not expanded. They come before others, so that the limit of items is the same for
         them after a restart."""
         self._deferred: list[str] = []
-        """Fan-outs that wait for those."""
+        """Fan-outs and handlers that wait for those."""
         recorded = (parse_key(key)[0] for key in self._ended)
         self._owed = Counter(task for task in recorded if task in self.definition.handlers)
         """By handler: recorded items that have no unit yet. They come first, too."""
@@ -138,7 +136,6 @@ class Planner:
         if task in self.definition.handlers and key not in self._ended and key not in self.ledger.units:
             self._owed[task] += 1
         self._ended[key], self._seen[key] = ended, seen
-        self._has_ended.add(task)
         self._try(task)
         if unit := self.ledger.units.get(key):
             unit.ended, unit.seen = ended, seen
@@ -473,7 +470,10 @@ class Planner:
                     self._mark(f"{child}[{unit.index}]")
 
     def _settle_group(self, group: Group) -> None:
-        if group.news is not None:
+        if group.news and self._first:
+            self._deferred.append(group.task)
+            return
+        if group.news:
             self._grow(group, group.news)
         if group.units is None and group.news is None:
             state, why = self._expand(group)
@@ -576,7 +576,7 @@ class Planner:
             if not parent:
                 known = self.ledger.values(name, None, None)
                 values = items(group.source, lambda text: evaluate(text, scope, known, self.ledger.of_task))
-            if self.ledger.total + len(values) - 1 > MAX_ITEMS and name not in self._has_ended:
+            if self.ledger.total + len(values) - 1 > MAX_ITEMS:
                 raise FanOutError(
                     f"forEach: the run would have {self.ledger.total + len(values) - 1} tasks and items, the limit is {MAX_ITEMS}"
                 )

@@ -35,8 +35,9 @@ def rework(
         failed = {task for task, state in planner.ledger.states.items() if state in (*BAD, State.CANCELLED)}
         asked = [name for name in approvals.asking if name in failed and ran(planner, name)]
         again = _clear(planner, [name for name in asked if planner.definition.tasks[name].approval])
-        again |= _again(planner, failed) | _cleared(planner, _decided_again(planner, failed))
-        changes |= _tried_again(planner, failed) | _asked_again(planner, approvals, failed, again)
+        again |= _again(planner, failed)
+        changes |= _tried_again(planner, failed) | _cleared(planner, _decided_again(planner, failed))
+        changes |= _asked_again(planner, approvals, failed, again)  # Whole approvals, also if an item of one is live.
     for number, edit in enumerate(pacing.each(edits), first):
         path = f"spec.edits[{number}]"
         found = [*_wrong(planner, edit, path)] or [*_passing(planner, edit, path, approvals, pending, changes)]
