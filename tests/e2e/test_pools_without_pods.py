@@ -95,3 +95,23 @@ async def test_a_sensor_that_gets_no_slot_in_time_times_out_and_one_that_ends_le
             return not await held()
 
         await eventually(free)
+
+
+async def test_labels_that_somebody_puts_on_a_called_run_hold_no_slots(operated: World) -> None:
+    called = {"call": {"dag": {"name": "plain"}, "pools": [{"name": "gate"}]}}
+    async with operated.client() as client:
+        for name in ("gate", "other"):
+            await operated.create(client, POOLS, pool(name, 3))
+        await operated.create(client, DAGS, operated.dag("plain", {"hold": {"wait": {"duration": "1h"}}}))
+        part = f"{await operated.start(client, operated.dag('caller', called))}-call-1"
+        await operated.until(client, part, running)
+        labels = {"pool.tradewind.dev/other": "1000000", "pool.tradewind.dev/gate": None}
+        await client.patch(RUNS, operated.namespace, part, {"metadata": {"labels": labels}})
+        await client.patch(RUNS, operated.namespace, part, {"spec": {"priority": 1}})
+        one = {"one": {"image": "x", "command": ["true"], "pools": [{"name": "other"}]}}
+        assert (await operated.result(client, operated.dag("free", one)))["phase"] == "Succeeded"
+
+        async def held() -> Any:
+            return ((await client.get(POOLS, operated.namespace, "gate")).get("status") or {}).get("holders")
+
+        assert [holder["slots"] for holder in await eventually(held)] == [1]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tradewind.control.dagrun.run import read_run
 from tradewind.control.dagrun.state import RunState
-from tradewind.control.podless.sub_dags import SubDAGs
+from tradewind.control.podless.sub_dags import SubDAGs, outcome
 from tradewind.control.pods.observation import Ended
 from tradewind.kube.labels import ATTEMPT, DEPTH, RUN, TASK
 from tradewind.kube.resources import RUNS
@@ -117,3 +117,20 @@ def test_an_attempt_counts_as_long_as_those_of_the_runs_around_it(cleared: int, 
         return await subdags.stays_ended(ended), await subdags.cancel_unwanted(running)
 
     assert asyncio.run(play()) == (bool(cleared), bool(cleared))
+
+
+@pytest.mark.parametrize(
+    ("failure", "message", "reason"),
+    [
+        ("Declined", "failed: ok (Declined); 1 task downstream did not run", "Declined"),
+        ("ApprovalTimeout", "failed: ok (ApprovalTimeout)", "ApprovalTimeout"),
+        ("Declined", "failed: other (Error, exit code 1)", "SubDAGFailed"),
+        ("Error", "failed: ok (Error, exit code 1)", "SubDAGFailed"),
+    ],
+)
+def test_a_call_whose_run_was_declined_ends_as_an_approval_does(failure: str, message: str, reason: str) -> None:
+    """With retries it would ask again by itself. A failure that did not fail the run, since it is allowed or was retried, decides nothing."""
+    failures = [{"task": "ok", "attempt": 1, "reason": failure, "message": "no"}]
+    status = {"phase": "Failed", "revision": "x", "message": message, "failures": failures}
+    run = read_run(Server(0.0).put(RUNS, {"metadata": {"name": "r-a-1"}, "spec": {"dag": "child"}, "status": status}))
+    assert outcome(run).reason == reason

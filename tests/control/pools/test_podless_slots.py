@@ -207,3 +207,12 @@ async def test_a_called_run_holds_its_slots_while_it_is_active_and_no_other_run_
     assert hears(9, "Running") == 1
     feed.gone(feed._table.states["part"].run)
     assert feed._book.used(POOL) == 0
+
+
+async def test_a_called_run_holds_what_it_is_seen_with_last() -> None:
+    slots = book(3)
+    for number in (1, 2, 1):
+        slots.part_seen("x", _user("a"), 1, {POOL: number}, False, True)
+        assert slots.used(POOL) == number
+    slots.part_seen("x", _user("a"), 1, {}, False, True)
+    assert slots.used(POOL) == 0 and ask(slots, "b")

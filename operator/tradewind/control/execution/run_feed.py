@@ -3,19 +3,20 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from tradewind.control.dagrun.informer import RunInformer
 from tradewind.control.dagrun.listener import RunListener
-from tradewind.control.dagrun.run import Run, read_run
+from tradewind.control.dagrun.run import Caller, Run, read_run
 from tradewind.control.dagrun.state import RunState
 from tradewind.control.dagrun.unreadable import Unreadable
 from tradewind.control.execution.reporter import RunReporter
 from tradewind.control.execution.run_start import Room, RunStarter
 from tradewind.control.execution.run_table import RunTable
 from tradewind.control.podless.executor import Podless
+from tradewind.control.pods.labels import pool_id
 from tradewind.control.pools.book import PoolBook, User
 from tradewind.control.pools.holders import Holders
 from tradewind.control.shared.event_recorder import EventRecorder
@@ -27,7 +28,9 @@ from tradewind.kube.resources import RUNS, Key
 from tradewind.kube.work_queue import WorkQueue
 from tradewind.model.run import FINAL_PHASES
 from tradewind.plan import pacing
+from tradewind.plan.capacity.pool_allotment import PoolId
 from tradewind.plan.capacity.shard_share import WHOLE, Owned
+from tradewind.plan.outcomes.attempt import parse_key
 
 log = logging.getLogger(__name__)
 
@@ -203,8 +206,15 @@ class RunFeed:
         else:
             over = run.phase in FINAL_PHASES  # One that is asked to continue holds slots once it does.
             needed = self._table.namespace(caller.uid) == run.namespace
-            self._book.part_seen(run.uid, user, caller.number, run.slots, over, needed)
+            self._book.part_seen(run.uid, user, caller.number, self._claimed(run, caller), over, needed)
         self._listener.run_seen(run, deleted)
+
+    def _claimed(self, run: Run, caller: Caller) -> Mapping[PoolId, int]:
+        """The slots that the task which made a run claims, as far as it is known: anyone who may change the run may change its labels."""
+        state = self._table.states.get(caller.uid)
+        planner = state.planner if state and state.run.namespace == run.namespace else None
+        task = planner.definition.tasks.get(parse_key(caller.task)[0]) if planner else None
+        return run.slots if task is None else {pool_id(item, run.namespace): item.slots for item in task.pools}
 
     def forget(self, run: Run, for_now: bool = False) -> None:
         """Drops a run from memory. `for_now`, while it can't be read, its pods are kept."""

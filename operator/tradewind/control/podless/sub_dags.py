@@ -39,6 +39,10 @@ _Place = tuple[str, str, int]
 """Uid of the calling run, task or item, attempt."""
 
 
+DECISIONS = ("Declined", "ApprovalTimeout")
+"""Reasons of an approval that was not given."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """A call of a DAG with params."""
@@ -159,7 +163,7 @@ class SubDAGs:
                 )
                 if why := why or await self._differs(run, caller, call):
                     return Outcome("SubDAGFailed", f"run {run.name} of DAG {run.dag} is not what the task calls: {why}")
-                return _outcome(run)
+                return outcome(run)
             if waiting.deleted:
                 return Outcome("SubDAGDeleted", f"run {run.name} of DAG {run.dag} was deleted before it ended")
             say(_words(run))
@@ -373,13 +377,17 @@ def _words(run: Run) -> str:
     return f"waits for run {run.name} of DAG {run.dag}, which is queued: {message}"
 
 
-def _outcome(run: Run) -> Outcome:
+def outcome(run: Run) -> Outcome:
+    """How a call ends whose run has ended."""
     message = run.status.get("message") or ""
     if run.phase == "Succeeded":
         return Outcome("", message, dict(run.status.get("results") or {}))
     for failure in run.status.get("failures") or ():
         if failure["reason"] in (TOO_DEEP, TOO_MANY):  # A retry at a higher level would not change that.
             return Outcome(failure["reason"], failure["message"])
+        if failure["reason"] in DECISIONS and f"{failure['task']} ({failure['reason']}" in message:
+            # The run has failed for it: nobody is asked again unless a person wants it.
+            return Outcome(failure["reason"], f"run {run.name} of DAG {run.dag}: {message}")
     words = "was cancelled" if run.phase == "Cancelled" else "failed"
     return Outcome("SubDAGFailed", f"run {run.name} of DAG {run.dag} {words}: {message}")
 

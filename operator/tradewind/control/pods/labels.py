@@ -73,11 +73,15 @@ def pool_labels(claims: Iterable[PoolClaim]) -> dict[str, str]:
     return {f"{POOL if item.kind == 'Pool' else CLUSTER_POOL}{item.name}": str(item.slots) for item in claims}
 
 
+DIGITS = 9
+"""Of slots in a label; no claim has more."""
+
+
 def slots_of(labels: Mapping[str, str], namespace: str) -> dict[PoolId, int]:
     """The slots that an object of a namespace holds, by its labels."""
     found: dict[PoolId, int] = {}
     for label, value in labels.items():
         for prefix, kind in ((POOL, "Pool"), (CLUSTER_POOL, "ClusterPool")):
-            if label.startswith(prefix) and value.isdecimal():
+            if label.startswith(prefix) and value.isdecimal() and len(value) <= DIGITS:
                 found[kind, namespace if kind == "Pool" else "", label.removeprefix(prefix)] = int(value)
     return found

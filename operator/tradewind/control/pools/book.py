@@ -136,11 +136,12 @@ class PoolBook:
         self, uid: str, caller: User, number: int, slots: Mapping[PoolId, int], over: bool, needed: bool
     ) -> None:
         """A run that an attempt of another one has made was created, changed, or is `over`. `needed`: whether its caller is active."""
-        if over:
+        counting = {} if over else self._counting(slots, caller.namespace)
+        if counting != {pool: self.held[pool][uid][1] for pool in self._holders.get(uid, ())}:
             self._drop(uid)
-        elif uid not in self._holders and (counting := self._counting(slots, caller.namespace)):
-            self.settle(caller.uid, caller.key)
-            self._hold(uid, caller, counting)
+            if counting:
+                self.settle(caller.uid, caller.key)
+                self._hold(uid, caller, counting)
         if slots and (needed or not over):
             self._called[caller.uid].add((caller.namespace, caller.key, number))
         else:

@@ -58,7 +58,7 @@ class Askers:
         """Forgets what has ended. `reworked` says whether the run was retried or edited."""
         self._reworked = reworked
         self._ended: set[str] = set()
-        self._waiting: dict[str, list[str]] = {}
+        self._waiting: dict[str, dict[str, None]] = {}
         self._unsettled = {
             name: len(above) if self._waits(name) else 0 for name, above in self._graph.upstream.items() if self._asking
         }
@@ -81,7 +81,7 @@ class Askers:
                 if self._waits(below):
                     self._unsettled[below] -= 1
                     if not self._unsettled[below]:
-                        found += self._waiting.pop(below, [])
+                        found += self._waiting.pop(below, {})
                         settled += [below] if below in self._ended else []
         return found
 
@@ -89,7 +89,7 @@ class Askers:
         """What a unit waits for, if anything."""
         if task not in self._asking or not self._unsettled[task]:
             return None
-        self._waiting.setdefault(task, []).append(key)
+        self._waiting.setdefault(task, {})[key] = None
         return State.BLOCKED, "not all upstream of it has ended"
 
 
