@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from tradewind import API_VERSION
-from tradewind.cli.waiting.stopping import stopping
 from tradewind.control.pods.names import pod_name
 from tradewind.control.triggers.run_maker import CAUSE
 from tradewind.kube.labels import BACKFILL, HOW, TRIGGER
 from tradewind.kube.pod import Metadata, Pod
 from tradewind.kube.resources import BACKFILLS, DAGS, PODS, RUNS, TEMPLATES
+from tradewind.look.waiting.stopping import stopping
 
 from cli.scene import Scene, main, scene, scheduled
 

@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 from tradewind import API_VERSION, __version__
-from tradewind.cli.doctor.checks import findings
-from tradewind.cli.doctor.facts import MINE, OPERATORS, Facts, Unknown
-from tradewind.cli.doctor.finding import Finding, Level
-from tradewind.cli.doctor.gather import DEPLOYMENTS, fact, gather
-from tradewind.cli.options import explained
-from tradewind.cli.waiting.reason import Cause, Wait
-from tradewind.cli.waiting.reason import queued as unseen
-from tradewind.cli.waiting.survey import Surveyed
 from tradewind.control.dagrun.run import read_run
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import ApiError, Forbidden, NotFound, Unavailable
 from tradewind.kube.resources import DAGS, LEASES, TRIGGERS
 from tradewind.local.apiserver import ApiServer
+from tradewind.look.doctor.checks import findings
+from tradewind.look.doctor.facts import MINE, OPERATORS, Facts, Unknown
+from tradewind.look.doctor.finding import Finding, Level
+from tradewind.look.doctor.gather import DEPLOYMENTS, fact, gather
+from tradewind.look.explained import explained
+from tradewind.look.waiting.reason import Cause, Wait
+from tradewind.look.waiting.reason import queued as unseen
+from tradewind.look.waiting.survey import Surveyed
 from tradewind.model.crd import manifests
 from tradewind.model.duration import stamp
 
@@ -134,7 +134,7 @@ def test_a_leader_is_told_with_the_age_of_its_last_sign() -> None:
 
 
 async def test_a_lease_that_looks_old_is_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tradewind.cli.doctor.gather.WATCHED", 0.5)
+    monkeypatch.setattr("tradewind.look.doctor.gather.WATCHED", 0.5)
     async with scene(tmp_path) as here:
         for name in ("alive", "dead"):
             old = {"holderIdentity": name, "renewTime": stamp(time.time() - 100).replace("Z", ".000000Z")}

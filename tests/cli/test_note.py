@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tradewind.cli.note import LONGEST, shown
+from tradewind.cli.note import LONGEST
 from tradewind.kube.resources import RUNS
+from tradewind.look.note import shown
 
 from cli.scene import Scene, scene
 

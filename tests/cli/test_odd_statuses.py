@@ -16,14 +16,15 @@ from hypothesis import strategies as st
 from tradewind.cli import cancel, get, logs, retry, suspend
 from tradewind.cli.describe import describe_run
 from tradewind.cli.output.terminal import Console
-from tradewind.cli.reading import StatusUnreadable
 from tradewind.cli.views.follow_run import looks
-from tradewind.cli.views.run_rows import as_data, drawn
-from tradewind.cli.waiting.summary import as_data as summed
-from tradewind.cli.waiting.summary import drawn as summary
-from tradewind.cli.waiting.survey import survey
+from tradewind.cli.views.run_rows import drawn
+from tradewind.cli.views.waiting_tables import drawn as summary
 from tradewind.control.dags.revisions import Revisions
 from tradewind.kube.connection import Connection
+from tradewind.look.reading import StatusUnreadable
+from tradewind.look.run_rows import as_data
+from tradewind.look.waiting.summary import as_data as summed
+from tradewind.look.waiting.survey import survey
 
 from cli.scene import CountingClient, Scene, scene
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tradewind.cli.waiting.survey import survey
 from tradewind.control.dags.revisions import Revisions
 from tradewind.kube.resources import RUNS
+from tradewind.look.waiting.survey import survey
 from tradewind.model.duration import stamp
 
 from cli.scene import Scene, main, scene, scheduled

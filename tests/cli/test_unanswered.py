@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from tradewind.cli.main import main
 from tradewind.cli.output.terminal import Console
-from tradewind.cli.views.follow_run import follow, look
+from tradewind.cli.views.follow_run import follow
 from tradewind.cli.views.screen import Screen
 from tradewind.cli.views.unanswered import Reaction
 from tradewind.control.dags.revisions import Revisions
 from tradewind.kube.resources import RUNS
+from tradewind.look.run_view import look
 
 from cli.scene import Scene, scene
 from cli.scene import main as container

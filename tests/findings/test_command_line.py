@@ -400,7 +400,7 @@ async def test_runs_that_can_not_begin_are_told(tmp_path: Path) -> None:
 async def test_a_run_that_no_operator_takes_up_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("tradewind.cli.views.unclaimed.PATIENCE", 0.0)
+    monkeypatch.setattr("tradewind.look.unclaimed.PATIENCE", 0.0)
     words = "no operator has taken it up for 0s: is one running? `tradewind doctor` looks"
     async with scene(tmp_path) as there:
         await there.queued("d-1", "d")

@@ -6,11 +6,12 @@ import click
 
 from tradewind.cli.manifests.document import Document
 from tradewind.cli.manifests.validation import require
-from tradewind.cli.options import FILES, cluster, explained
+from tradewind.cli.options import FILES, cluster
 from tradewind.cli.output.terminal import say
 from tradewind.cli.starts.resources import RESOURCES
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Conflict, Forbidden, Invalid, NotFound
+from tradewind.look.explained import explained
 
 LATE = ("DAGRun", "Backfill")
 """Kinds that need other objects to be applied first."""

@@ -8,11 +8,11 @@ import click
 from tradewind.cli.objects.targets import RUN
 from tradewind.cli.options import cluster, pairs
 from tradewind.cli.output.terminal import say
-from tradewind.cli.reading import status as status_of
 from tradewind.cli.starts.wanted import values
-from tradewind.cli.whoami import whoami
 from tradewind.kube.client import Client, Object
 from tradewind.kube.resources import APPROVALS, RUNS
+from tradewind.look.reading import status as status_of
+from tradewind.look.whoami import whoami
 from tradewind.model.run import FINAL_PHASES
 from tradewind.model.value import Param
 from tradewind.plan.expressions.typed_values import NO_SUCH_PARAM, resolve

@@ -12,9 +12,7 @@ from tradewind.cli.objects.follow_backfill import follow
 from tradewind.cli.objects.targets import DAG, NewName
 from tradewind.cli.options import PARAM, cluster, pairs
 from tradewind.cli.output.terminal import Console, say, say_data
-from tradewind.cli.reading import status as status_of
 from tradewind.cli.starts.wanted import values
-from tradewind.cli.whoami import signed
 from tradewind.control.backfills.status import in_words, left
 from tradewind.control.backfills.tick_runs import tick_runs
 from tradewind.control.backfills.ticks import BackfillTicks, Occasions
@@ -23,6 +21,8 @@ from tradewind.control.dags.template_index import rendered
 from tradewind.control.triggers.source import NotReady
 from tradewind.kube.client import Client
 from tradewind.kube.resources import BACKFILLS, TRIGGERS
+from tradewind.look.reading import status as status_of
+from tradewind.look.whoami import signed
 from tradewind.model.backfill import Backfill, BackfillSpec
 from tradewind.model.shown import counted
 from tradewind.model.value import Param

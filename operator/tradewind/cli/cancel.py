@@ -5,11 +5,11 @@ import click
 from tradewind.cli.objects.targets import target
 from tradewind.cli.options import REASON, cluster
 from tradewind.cli.output.terminal import say
-from tradewind.cli.reading import status as status_of
-from tradewind.cli.whoami import CANCELLED, signed
 from tradewind.control.dagrun.run import read_run
 from tradewind.kube.client import Client
 from tradewind.kube.resources import BACKFILLS, DAGS, RUNS
+from tradewind.look.reading import status as status_of
+from tradewind.look.whoami import CANCELLED, signed
 from tradewind.model.backfill import FINISHED
 
 

@@ -10,24 +10,16 @@ import click
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from tradewind.cli import note
 from tradewind.cli.objects.describe_backfill import describe_backfill
 from tradewind.cli.objects.describe_dag import describe_dag
 from tradewind.cli.objects.describe_trigger import describe_trigger
 from tradewind.cli.objects.targets import RUN, kind_of, target
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.output.terminal import Console, Text, say_data
-from tradewind.cli.reading import StatusUnreadable, of_kind, reading
 from tradewind.cli.shell.completion import names_of
-from tradewind.cli.views.critical_path import drawn_path, path_data, path_of
-from tradewind.cli.views.follow_run import look
+from tradewind.cli.views.critical_path import drawn_path
 from tradewind.cli.views.labelled import labelled
-from tradewind.cli.views.made_by import made_by
-from tradewind.cli.views.run_rows import Row, as_data, drawn, flat
-from tradewind.cli.views.run_tree import RunTree
-from tradewind.cli.waiting.reason import Wait
-from tradewind.cli.waiting.task_waits import waits
-from tradewind.cli.whoami import BY, CANCELLED, REASON, RETRIED, later
+from tradewind.cli.views.run_rows import drawn
 from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.dagrun.state import RunState
 from tradewind.control.dags.revisions import Revisions
@@ -35,6 +27,16 @@ from tradewind.control.shared.conditions import READINESS
 from tradewind.control.triggers.run_maker import CAUSE
 from tradewind.kube.client import Client
 from tradewind.kube.resources import BACKFILLS, DAGS, RUNS, TRIGGERS
+from tradewind.look import note
+from tradewind.look.critical_path import path_data, path_of
+from tradewind.look.made_by import made_by
+from tradewind.look.reading import StatusUnreadable, of_kind, reading
+from tradewind.look.run_rows import Row, as_data, flat
+from tradewind.look.run_tree import RunTree
+from tradewind.look.run_view import look
+from tradewind.look.waiting.reason import Wait
+from tradewind.look.waiting.task_waits import waits
+from tradewind.look.whoami import BY, CANCELLED, REASON, RETRIED, later
 from tradewind.model import duration
 from tradewind.model.duration import stamp
 from tradewind.plan.runs.critical_path import Step

@@ -10,12 +10,12 @@ from tradewind.cli.objects.dated_runs import SINCE, UNTIL, WHICH, each_run
 from tradewind.cli.options import REASON, cluster, pairs
 from tradewind.cli.output.terminal import say
 from tradewind.cli.revision_reader import keeps
-from tradewind.cli.views.follow_run import look
-from tradewind.cli.whoami import whoami
 from tradewind.control.dags.bound_approvals import asking_now
 from tradewind.control.dags.revisions import Revisions
 from tradewind.kube.client import Client
 from tradewind.kube.resources import RUNS
+from tradewind.look.run_view import look
+from tradewind.look.whoami import whoami
 from tradewind.model.bounded import NotJson, OutOfBounds, read_json
 from tradewind.model.run import Edit
 from tradewind.model.value import Output

@@ -14,13 +14,9 @@ from tradewind.cli.objects.targets import KINDS as SINGULAR
 from tradewind.cli.objects.unknown import must_be_there
 from tradewind.cli.options import cluster
 from tradewind.cli.output.terminal import Console, Text, say, say_data
-from tradewind.cli.reading import StatusUnreadable, reading
-from tradewind.cli.reading import status as status_of
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.views.age import age
-from tradewind.cli.views.made_by import made_by
 from tradewind.cli.views.run_rows import PHASES
-from tradewind.cli.views.unclaimed import all_unclaimed
 from tradewind.kube.client import Client, Object
 from tradewind.kube.resources import (
     APPROVALS,
@@ -34,6 +30,10 @@ from tradewind.kube.resources import (
     Resource,
 )
 from tradewind.local.apiserver.kinds import look_up
+from tradewind.look.made_by import made_by
+from tradewind.look.reading import StatusUnreadable, reading
+from tradewind.look.reading import status as status_of
+from tradewind.look.unclaimed import all_unclaimed
 from tradewind.model.crd import KINDS as MODELS
 from tradewind.plan.documents.nearest import did_you_mean
 

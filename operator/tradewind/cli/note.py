@@ -1,7 +1,6 @@
 """`tradewind note`: a note on a run, for people."""
 
 import time
-from collections.abc import Mapping
 
 import click
 
@@ -9,15 +8,11 @@ from tradewind.cli.objects.targets import RUN
 from tradewind.cli.options import cluster
 from tradewind.cli.output.terminal import say
 from tradewind.cli.shell.completion import names_of
-from tradewind.cli.whoami import whoami
 from tradewind.kube.client import Client
 from tradewind.kube.resources import RUNS
+from tradewind.look.note import LONGEST, NOTE, NOTED_AT, NOTED_BY
+from tradewind.look.whoami import whoami
 from tradewind.model.duration import stamp
-
-NOTE, NOTED_BY, NOTED_AT = "tradewind.dev/note", "tradewind.dev/noted-by", "tradewind.dev/noted-at"
-"""Annotations of a run."""
-LONGEST, LONGEST_NAME = 1_024, 128
-"""Characters of a note, and of its author's name, that are shown."""
 
 
 @click.command()
@@ -36,15 +31,3 @@ async def command(client: Client, namespace: str, run: str, text: str) -> None:
         notes = {NOTE: text, NOTED_BY: await whoami(client), NOTED_AT: stamp(time.time())}
     await client.patch(RUNS, namespace, run, {"metadata": {"annotations": notes}})
     say(f"dagrun/{run}: {'noted' if text else 'the note is removed'}")
-
-
-def shown(annotations: Mapping[str, str]) -> str:
-    """The note with its author and time, as far as they are known; empty if there is none."""
-    text = _line(annotations.get(NOTE), LONGEST)
-    who = ", ".join(words for name in (NOTED_BY, NOTED_AT) if (words := _line(annotations.get(name), LONGEST_NAME)))
-    return f"{text} ({who})" if text and who else text
-
-
-def _line(text: object, longest: int) -> str:
-    """Anyone who may change a run writes it: it must not look like lines of the program."""
-    return " ".join(str(text or "")[:longest].split())

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, TypeVar
@@ -12,11 +11,12 @@ import click
 from tradewind.cli.manifests.document import BadManifest
 from tradewind.cli.objects.unknown import unknown
 from tradewind.cli.output.pipes import CLOSED, reader_gone, run_until_gone
-from tradewind.cli.reading import StatusUnreadable
 from tradewind.kube.client import Client
 from tradewind.kube.connection import NoCluster, connect
-from tradewind.kube.errors import ApiError, Forbidden, NotFound, Unauthorized
+from tradewind.kube.errors import ApiError, NotFound
 from tradewind.local.folder import CannotStart
+from tradewind.look.explained import explained
+from tradewind.look.reading import StatusUnreadable
 from tradewind.model.duration import seconds
 
 T = TypeVar("T")
@@ -80,29 +80,6 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T:
         if not reader_gone():
             raise
         raise click.exceptions.Exit(CLOSED) from None
-
-
-_UNKNOWN_FIELD = re.compile(r'(\S+): field not declared in schema|unknown field "([^"]+)"')
-"""How an API server names a field that a CRD lacks. Manifests have been checked here before, so that this version knows it."""
-
-
-def explained(error: ApiError) -> str:
-    """The server's message and, if there is one, a hint."""
-    match error:
-        case Unauthorized():
-            return f"the cluster does not accept your credentials: {error.message or error.reason}"
-        case Forbidden():
-            return f"not allowed: {error.message}"
-        case NotFound(unknown_kind=True):
-            return "the cluster does not know DAGs: install Tradewind (helm install), or apply its CRDs"
-        case _ if "storage is (re)initializing" in error.message:
-            return "the CRDs were just installed: try again in some seconds"
-        case _ if fields := _UNKNOWN_FIELD.findall(error.message):
-            names = ", ".join(dict.fromkeys(declared.lstrip(".") or strict for declared, strict in fields))
-            words = "the cluster's CRDs are of another version than this command and don't know"
-            return f"{words} {names}: `tradewind doctor` says what to do"
-        case _:
-            return error.message or str(error)
 
 
 def pairs(values: tuple[str, ...], option: str = "--param") -> dict[str, str]:

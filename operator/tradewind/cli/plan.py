@@ -14,9 +14,8 @@ import orjson
 from rich.table import Table
 
 from tradewind.cli.objects.targets import DAG
-from tradewind.cli.options import OUTPUT, cluster, explained
+from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.output.terminal import Console, say, say_data
-from tradewind.cli.reading import status as status_of
 from tradewind.control.dags.template_index import rendered
 from tradewind.control.triggers.calendars import Calendars
 from tradewind.control.triggers.source import NotReady
@@ -24,6 +23,8 @@ from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Forbidden, NotFound
 from tradewind.kube.pages import items
 from tradewind.kube.resources import CLUSTER_POOLS, POOLS, QUOTAS, RUNS, TRIGGERS
+from tradewind.look.explained import explained
+from tradewind.look.reading import status as status_of
 from tradewind.model import duration
 from tradewind.model.duration import between
 from tradewind.model.schedule import Schedule

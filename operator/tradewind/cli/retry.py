@@ -9,10 +9,10 @@ from tradewind.cli.output.terminal import say
 from tradewind.cli.revision_reader import keeps
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.views.follow_run import picture
-from tradewind.cli.whoami import RETRIED, signed
 from tradewind.control.dags.revisions import Revisions
 from tradewind.kube.client import Client
 from tradewind.kube.resources import RUNS
+from tradewind.look.whoami import RETRIED, signed
 from tradewind.plan.outcomes.state import State
 
 AGAIN = (State.FAILED, State.LOST, State.UPSTREAM_FAILED, State.CANCELLED)

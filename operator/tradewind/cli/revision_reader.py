@@ -7,7 +7,6 @@ from typing import Any
 import click
 import msgspec
 
-from tradewind.cli.reading import status as status_of
 from tradewind.control.dagrun.run import Run
 from tradewind.control.dags.revisions import CAUSE, REVISION_PAGE, lasting, written
 from tradewind.kube.client import Client, Object
@@ -15,6 +14,7 @@ from tradewind.kube.errors import Forbidden, NotFound
 from tradewind.kube.labels import DAG
 from tradewind.kube.pages import walk
 from tradewind.kube.resources import DAGS, REVISIONS
+from tradewind.look.reading import status as status_of
 
 SHOWN = 20
 """Names or numbers in a message."""

@@ -12,8 +12,6 @@ from tradewind.cli.objects.watch import follow_to_end
 from tradewind.cli.options import FILES, OUTPUT, PARAM, REASON, cluster, connects, pairs, run_to_end
 from tradewind.cli.output.terminal import say, say_data
 from tradewind.cli.prompt_params import complete
-from tradewind.cli.reading import status as status_of
-from tradewind.cli.reading import validity
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.starts.selected import selected
 from tradewind.cli.starts.wanted import Wanted, own_labels, params_of
@@ -22,6 +20,8 @@ from tradewind.control.dags.template_index import rendered
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Forbidden
 from tradewind.kube.resources import DAGS, RUNS
+from tradewind.look.reading import status as status_of
+from tradewind.look.reading import validity
 from tradewind.model.run import DAGRun
 from tradewind.model.value import Param
 from tradewind.plan.triggers.trigger import told

@@ -7,9 +7,9 @@ import click
 from tradewind.cli.objects.targets import target
 from tradewind.cli.options import cluster
 from tradewind.cli.output.terminal import say
-from tradewind.cli.reading import status as status_of
 from tradewind.kube.client import Client
 from tradewind.kube.resources import BACKFILLS, DAGS, RUNS, TRIGGERS
+from tradewind.look.reading import status as status_of
 from tradewind.model.backfill import FINISHED
 from tradewind.model.duration import stamp
 from tradewind.model.run import FINAL_PHASES

@@ -10,13 +10,15 @@ from rich.live import Live
 
 from tradewind.cli.objects.targets import DAG
 from tradewind.cli.objects.unknown import must_be_there
-from tradewind.cli.options import OUTPUT, cluster, explained
+from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.output.terminal import Console, Text, say_data
-from tradewind.cli.waiting.summary import as_data, drawn
-from tradewind.cli.waiting.survey import Surveyed, survey
+from tradewind.cli.views.waiting_tables import drawn
 from tradewind.control.dags.revisions import Revisions
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Unavailable
+from tradewind.look.explained import explained
+from tradewind.look.waiting.summary import as_data
+from tradewind.look.waiting.survey import Surveyed, survey
 
 INTERVAL = 2.0
 """Seconds between two refreshes."""

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from tradewind.cli.output.terminal import Console
 from tradewind.cli.views import screen as module
-from tradewind.cli.views.run_rows import Part, Row
 from tradewind.cli.views.screen import Screen
 from tradewind.control.dagrun.run import Run
+from tradewind.look.run_rows import Part, Row
 from tradewind.plan.outcomes.state import State
 
 RUN = Run("r", "default", "u", 1, 1, 0, False, "d", {}, "Running", {"phase": "Running"})

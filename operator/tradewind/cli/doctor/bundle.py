@@ -10,9 +10,6 @@ from typing import Any
 
 from tradewind import __version__
 from tradewind.cli.doctor import redact
-from tradewind.cli.doctor.facts import Facts, Unknown
-from tradewind.cli.doctor.finding import Finding
-from tradewind.cli.options import explained
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
 from tradewind.kube.resources import (
@@ -28,6 +25,9 @@ from tradewind.kube.resources import (
     TRIGGERS,
     Resource,
 )
+from tradewind.look.doctor.facts import Facts, Unknown
+from tradewind.look.doctor.finding import Finding
+from tradewind.look.explained import explained
 
 KINDS = (DAGS, RUNS, TRIGGERS, BACKFILLS, APPROVALS, POOLS, CLUSTER_POOLS, *TEMPLATES.values(), PODS, EVENTS)
 OBJECTS = 500

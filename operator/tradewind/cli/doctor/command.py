@@ -6,13 +6,13 @@ from pathlib import Path
 import click
 
 from tradewind.cli.doctor.bundle import Bundle, fill
-from tradewind.cli.doctor.checks import findings
-from tradewind.cli.doctor.finding import Finding, Level
-from tradewind.cli.doctor.gather import gather
 from tradewind.cli.objects.unknown import must_be_there
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.output.terminal import Console, Text, say_data
 from tradewind.kube.client import Client
+from tradewind.look.doctor.checks import findings
+from tradewind.look.doctor.finding import Finding, Level
+from tradewind.look.doctor.gather import gather
 from tradewind.model.crd import manifests
 
 STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "bold red", Level.UNKNOWN: "dim"}

@@ -10,12 +10,12 @@ from typing import Any
 from tradewind.cli.laptop.decisions import Decisions
 from tradewind.cli.output.terminal import Console
 from tradewind.cli.prompt_params import hint
-from tradewind.cli.reading import status as status_of
 from tradewind.cli.views.screen import Screen
 from tradewind.control.dagrun.run import Run
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
 from tradewind.kube.resources import APPROVALS
+from tradewind.look.reading import status as status_of
 from tradewind.model.value import Param
 from tradewind.plan.expressions.typed_values import from_text, problem_with
 

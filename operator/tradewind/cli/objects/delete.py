@@ -8,12 +8,12 @@ import msgspec
 from tradewind.cli.objects.targets import called, targets
 from tradewind.cli.options import cluster
 from tradewind.cli.output.terminal import say
-from tradewind.cli.reading import status as status_of
 from tradewind.cli.shell.completion import either, names_of
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import Forbidden, NotFound
 from tradewind.kube.pages import walk
 from tradewind.kube.resources import BACKFILLS, DAGS, RUNS, Resource
+from tradewind.look.reading import status as status_of
 from tradewind.model.backfill import FINISHED
 from tradewind.model.run import FINAL_PHASES
 from tradewind.model.shown import counted

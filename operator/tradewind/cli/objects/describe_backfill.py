@@ -11,12 +11,12 @@ from tradewind.cli.objects.targets import Named
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.output.terminal import Console, Text, say_data
 from tradewind.cli.output.yaml_text import typed
-from tradewind.cli.reading import of_kind
-from tradewind.cli.reading import status as status_of
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.views.labelled import labelled, phase_fact
 from tradewind.kube.client import Client, Object
 from tradewind.kube.resources import BACKFILLS
+from tradewind.look.reading import of_kind
+from tradewind.look.reading import status as status_of
 
 COUNTS = ("active", "succeeded", "failed", "remaining", "kept")
 

@@ -11,14 +11,14 @@ from tradewind.cli.objects.targets import DAG
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.output.terminal import Console, Text, Unpadded, say_data
 from tradewind.cli.output.yaml_text import notation, typed
-from tradewind.cli.reading import of_kind, validity
-from tradewind.cli.reading import status as status_of
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.views.age import age
 from tradewind.cli.views.labelled import labelled, phase_fact
 from tradewind.cli.views.run_rows import PHASES
 from tradewind.kube.client import Client, Object
 from tradewind.kube.resources import DAGS, RUNS, TRIGGERS
+from tradewind.look.reading import of_kind, validity
+from tradewind.look.reading import status as status_of
 from tradewind.model.run import FINAL_PHASES
 
 BOUNDS = {

@@ -9,13 +9,13 @@ from tradewind.cli.objects.targets import Named
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.output.terminal import Console, say_data
 from tradewind.cli.output.yaml_text import notation, typed
-from tradewind.cli.reading import of_kind
-from tradewind.cli.reading import status as status_of
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.views.age import age
 from tradewind.cli.views.labelled import labelled, phase_fact
 from tradewind.kube.client import Client, Object
 from tradewind.kube.resources import TRIGGERS
+from tradewind.look.reading import of_kind
+from tradewind.look.reading import status as status_of
 from tradewind.model.trigger import SOURCES
 
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from tradewind.cli.output.terminal import say
-from tradewind.cli.reading import of_kind
-from tradewind.cli.reading import status as status_of
 from tradewind.kube.client import Client, Object
 from tradewind.kube.resources import BACKFILLS
+from tradewind.look.reading import of_kind
+from tradewind.look.reading import status as status_of
 from tradewind.model.backfill import FINISHED
 
 NAMED = 3

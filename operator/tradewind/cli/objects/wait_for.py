@@ -12,17 +12,17 @@ from tradewind.cli.objects.follow_backfill import story
 from tradewind.cli.objects.targets import FOLLOWED, target
 from tradewind.cli.options import DURATION, cluster
 from tradewind.cli.output.terminal import say
-from tradewind.cli.reading import StatusUnreadable, of_kind, reading
-from tradewind.cli.reading import status as status_of
 from tradewind.cli.shell.completion import names_of
-from tradewind.cli.views.follow_run import look
 from tradewind.cli.views.unanswered import Reaction
-from tradewind.cli.views.unclaimed import unclaimed
 from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.dags.revisions import Revisions
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Forbidden
 from tradewind.kube.resources import RUNS
+from tradewind.look.reading import StatusUnreadable, of_kind, reading
+from tradewind.look.reading import status as status_of
+from tradewind.look.run_view import look
+from tradewind.look.unclaimed import unclaimed
 from tradewind.model import duration
 from tradewind.model.backfill import FINISHED
 

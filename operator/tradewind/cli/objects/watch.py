@@ -9,13 +9,13 @@ from tradewind.cli.objects.targets import FOLLOWED
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.output.pipes import reader_gone
 from tradewind.cli.output.terminal import Console, say, say_data
-from tradewind.cli.reading import status as status_of
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.starts.conclusion import conclude
 from tradewind.cli.views.follow_run import follow
 from tradewind.cli.views.pod_logs import PodLogs
 from tradewind.cli.views.screen import Screen
 from tradewind.kube.client import Client
+from tradewind.look.reading import status as status_of
 
 BACKFILL = "backfill/"
 

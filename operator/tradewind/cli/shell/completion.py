@@ -81,10 +81,10 @@ async def _names(plural: str, given: dict[str, Any]) -> list[str]:
 
 
 async def _tasks(run: str, given: dict[str, Any]) -> list[str]:
-    from tradewind.cli.views.follow_run import look
     from tradewind.control.dags.revisions import Revisions
     from tradewind.kube.client import Client
     from tradewind.kube.connection import connect
+    from tradewind.look.run_view import look
 
     connection = connect(given["kubeconfig"], given["context"])
     async with asyncio.timeout(PATIENCE), Client(connection) as client:

@@ -6,11 +6,11 @@ from types import MappingProxyType
 from typing import Any
 
 from tradewind.cli.output.terminal import Console, say_data
-from tradewind.cli.reading import of_kind
 from tradewind.cli.views.follow_run import print_logs
-from tradewind.cli.views.run_rows import Row, as_data, failed
 from tradewind.control.dagrun.run import Run
 from tradewind.kube.client import Client
+from tradewind.look.reading import of_kind
+from tradewind.look.run_rows import Row, as_data, failed
 from tradewind.model.shown import brief
 
 SHOWN = 40

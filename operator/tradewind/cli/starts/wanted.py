@@ -9,9 +9,9 @@ import click
 from tradewind import API_VERSION
 from tradewind.cli.manifests import reader
 from tradewind.cli.manifests.document import BadManifest, Refusal
-from tradewind.cli.whoami import BY, signed
 from tradewind.kube.client import Client, Object
 from tradewind.kube.labels import DAG, HOW, MANUAL
+from tradewind.look.whoami import BY, signed
 from tradewind.model.labels import reserved
 from tradewind.model.value import Param
 from tradewind.plan.expressions.typed_values import from_text

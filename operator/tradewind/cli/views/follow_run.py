@@ -6,20 +6,17 @@ import time
 from collections.abc import AsyncIterator, Sequence
 
 from tradewind.cli.output.terminal import Console
-from tradewind.cli.reading import StatusUnreadable, reading
-from tradewind.cli.views.run_rows import Row
-from tradewind.cli.views.run_tree import RunTree
 from tradewind.cli.views.screen import Screen
 from tradewind.cli.views.unanswered import Reaction
 from tradewind.control.dagrun.run import Run, read_run
-from tradewind.control.dagrun.state import RunState
-from tradewind.control.dagrun.state import picture as pictured
 from tradewind.control.dags.revisions import Revisions
 from tradewind.control.pods.names import pod_name
 from tradewind.kube.client import Client
-from tradewind.kube.labels import RUN_UID
-from tradewind.kube.pod import parse_list
-from tradewind.kube.resources import PODS, RUNS
+from tradewind.kube.resources import RUNS
+from tradewind.look.reading import StatusUnreadable, reading
+from tradewind.look.run_rows import Row
+from tradewind.look.run_tree import RunTree
+from tradewind.look.run_view import look
 from tradewind.plan.outcomes.attempt import parse_key
 
 LOGS = 10
@@ -28,19 +25,6 @@ ASKED = 100
 """Failed tasks whose logs are requested. Not all have one."""
 INTERVAL = 0.2
 """Seconds between two polls. Each sends one get and, while tasks run, one list of the run's pods."""
-
-
-async def look(client: Client, namespace: str, name: str, revisions: Revisions) -> tuple[Run, RunState | None]:
-    """The run now, and the planner's state of it once it has begun. Raises StatusUnreadable."""
-    run = read_run(await client.get(RUNS, namespace, name))
-    revision = run.status.get("revision")
-    if not revision:
-        return run, None
-    with reading(f"dagrun/{name}"):
-        definition = await revisions.load(namespace, revision)
-    raw = await client.list_raw(PODS, namespace, labelSelector=f"{RUN_UID}={run.uid}")
-    with reading(f"dagrun/{name}"):
-        return run, pictured(run, definition, {pod.metadata.name: pod for pod in parse_list(raw).items})
 
 
 async def picture(client: Client, namespace: str, name: str, revisions: Revisions) -> tuple[Run, list[Row]]:

@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 
 import click
 
-from tradewind.cli.reading import StatusUnreadable, reading
 from tradewind.cli.views.log_label import label
-from tradewind.cli.views.run_tree import called_by, calls
 from tradewind.control.dagrun.attempt_log import decode
 from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.dags.revisions import Revisions
@@ -21,6 +19,8 @@ from tradewind.kube.errors import ApiError, Invalid, NotFound
 from tradewind.kube.labels import ITEM, RUN_UID, TASK
 from tradewind.kube.pod import Pod, parse_list
 from tradewind.kube.resources import PODS, RUNS
+from tradewind.look.reading import StatusUnreadable, reading
+from tradewind.look.run_tree import called_by, calls
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.documents.problem import Invalid as InvalidDAG
 from tradewind.plan.outcomes.attempt import STOPPED, parse_key

@@ -15,9 +15,10 @@ from rich.live import Live
 from rich.segment import ControlType
 
 from tradewind.cli.output.terminal import Console, log_text, say
-from tradewind.cli.views.run_rows import Row, drawn, flat
-from tradewind.cli.views.unclaimed import unclaimed
+from tradewind.cli.views.run_rows import drawn
 from tradewind.control.dagrun.run import Run
+from tradewind.look.run_rows import Row, flat
+from tradewind.look.unclaimed import unclaimed
 from tradewind.model import duration
 from tradewind.model.shown import counted, shown
 from tradewind.plan.outcomes.state import FINAL, State

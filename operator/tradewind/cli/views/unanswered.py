@@ -3,10 +3,10 @@
 import time
 from collections.abc import Sequence
 
-from tradewind.cli.views.unclaimed import DOCTOR
-from tradewind.cli.waiting.reason import Cause
-from tradewind.cli.waiting.task_waits import waits
 from tradewind.control.dagrun.state import RunState
+from tradewind.look.unclaimed import DOCTOR
+from tradewind.look.waiting.reason import Cause
+from tradewind.look.waiting.task_waits import waits
 from tradewind.model import duration
 
 PATIENCE = 30.0

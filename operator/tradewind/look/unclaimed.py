@@ -4,9 +4,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from tradewind.cli.reading import status as status_of
 from tradewind.control.dagrun.run import Run
 from tradewind.kube.client import Object
+from tradewind.look.reading import status as status_of
 from tradewind.model import duration
 
 PATIENCE = 10.0

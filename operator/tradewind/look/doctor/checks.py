@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from tradewind.cli.doctor import installed, leases, objects
-from tradewind.cli.doctor.facts import SKEW, Body, Facts, Right, Unknown
-from tradewind.cli.doctor.finding import Finding, Found, Level, unknown
-from tradewind.cli.doctor.held import held_up
-from tradewind.cli.doctor.webhook import webhook
-from tradewind.cli.reading import StatusUnreadable, reading
+from tradewind.look.doctor import installed, leases, objects
+from tradewind.look.doctor.facts import SKEW, Body, Facts, Right, Unknown
+from tradewind.look.doctor.finding import Finding, Found, Level, unknown
+from tradewind.look.doctor.held import held_up
+from tradewind.look.doctor.webhook import webhook
+from tradewind.look.reading import StatusUnreadable, reading
 
 SHOWN = 5
 """Rights that are named."""

@@ -2,10 +2,10 @@
 
 from collections import Counter
 
-from tradewind.cli.doctor.facts import Body, Facts, Unknown
-from tradewind.cli.doctor.finding import Found, Level, unknown
-from tradewind.cli.reading import status as status_of
-from tradewind.cli.reading import validity
+from tradewind.look.doctor.facts import Body, Facts, Unknown
+from tradewind.look.doctor.finding import Found, Level, unknown
+from tradewind.look.reading import status as status_of
+from tradewind.look.reading import validity
 from tradewind.model.shown import brief, counted
 
 SHOWN = 3

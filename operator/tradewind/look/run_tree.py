@@ -5,9 +5,6 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from tradewind.cli.reading import StatusUnreadable, reading
-from tradewind.cli.views.run_rows import Part, Row, rows
-from tradewind.cli.waiting.survey import UIDS, pods_of
 from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.dagrun.state import RunState
 from tradewind.control.dagrun.state import picture as pictured
@@ -18,6 +15,9 @@ from tradewind.kube.labels import RUN_UID
 from tradewind.kube.pages import items
 from tradewind.kube.pod import Pod
 from tradewind.kube.resources import RUNS
+from tradewind.look.reading import StatusUnreadable, reading
+from tradewind.look.run_rows import Part, Row, rows
+from tradewind.look.waiting.survey import UIDS, pods_of
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.documents.problem import Invalid
 

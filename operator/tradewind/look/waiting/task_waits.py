@@ -5,13 +5,13 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from tradewind.cli.waiting.blocked_on import blocked
-from tradewind.cli.waiting.reason import Cause, Wait
-from tradewind.cli.waiting.stopping import stopping
 from tradewind.control.dagrun.run import Run
 from tradewind.control.dagrun.state import RunState
 from tradewind.control.podless.work import DELETED
 from tradewind.kube.pod import Pod
+from tradewind.look.waiting.blocked_on import blocked
+from tradewind.look.waiting.reason import Cause, Wait
+from tradewind.look.waiting.stopping import stopping
 from tradewind.plan.outcomes.state import FINAL, State
 from tradewind.plan.runs.critical_path import Trail
 from tradewind.plan.runs.decision import PREVIOUS, Live

@@ -7,9 +7,6 @@ from typing import Any
 
 import orjson
 
-from tradewind.cli.reading import StatusUnreadable, reading
-from tradewind.cli.waiting.reason import Cause, Wait, queued
-from tradewind.cli.waiting.task_waits import waits
 from tradewind.control.dagrun.informer import UNFINISHED
 from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.dagrun.state import picture
@@ -20,6 +17,9 @@ from tradewind.kube.labels import RUN_UID
 from tradewind.kube.pages import items
 from tradewind.kube.pod import Pod, parse_list
 from tradewind.kube.resources import PODS, RUNS
+from tradewind.look.reading import StatusUnreadable, reading
+from tradewind.look.waiting.reason import Cause, Wait, queued
+from tradewind.look.waiting.task_waits import waits
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.documents.problem import Invalid
 

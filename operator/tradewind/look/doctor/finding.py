@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from tradewind.cli.doctor.facts import Unknown
+from tradewind.look.doctor.facts import Unknown
 
 
 class Level(StrEnum):

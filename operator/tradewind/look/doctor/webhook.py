@@ -1,7 +1,7 @@
 """Checks of the admission webhook: whether it is registered, has pods, and refuses what it must."""
 
-from tradewind.cli.doctor.facts import NAME, WEBHOOK, Body, Facts, Unknown
-from tradewind.cli.doctor.finding import Found, Level, unknown
+from tradewind.look.doctor.facts import NAME, WEBHOOK, Body, Facts, Unknown
+from tradewind.look.doctor.finding import Found, Level, unknown
 
 
 def webhook(facts: Facts) -> Found:

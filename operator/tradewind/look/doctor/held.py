@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tradewind.cli.doctor.facts import Facts, Unknown
-from tradewind.cli.doctor.finding import Found, Level, unknown
-from tradewind.cli.doctor.leases import idle
-from tradewind.cli.views.unclaimed import PATIENCE
-from tradewind.cli.waiting.reason import NOT_SEEN, WORK, Cause, Wait
 from tradewind.control.dagrun.run import Run
+from tradewind.look.doctor.facts import Facts, Unknown
+from tradewind.look.doctor.finding import Found, Level, unknown
+from tradewind.look.doctor.leases import idle
+from tradewind.look.unclaimed import PATIENCE
+from tradewind.look.waiting.reason import NOT_SEEN, WORK, Cause, Wait
 from tradewind.model import duration
 from tradewind.model.shown import counted
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from tradewind.cli.doctor.facts import SKEW, Body, Facts, Unknown
-from tradewind.cli.doctor.finding import Found, Level, unknown
-from tradewind.cli.doctor.operators import Operator, operators, serving
+from tradewind.look.doctor.facts import SKEW, Body, Facts, Unknown
+from tradewind.look.doctor.finding import Found, Level, unknown
+from tradewind.look.doctor.operators import Operator, operators, serving
 
 LATE = 5.0
 """Seconds since the last renewal after which a Lease is watched: its holder renews it every 2 s."""

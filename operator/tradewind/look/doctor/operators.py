@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tradewind.cli.doctor.facts import NAME, OPERATOR, Body, Facts, Unknown
 from tradewind.control.manager.manager import Options
+from tradewind.look.doctor.facts import NAME, OPERATOR, Body, Facts, Unknown
 from tradewind.plan.capacity.shard_share import shard_of
 
 

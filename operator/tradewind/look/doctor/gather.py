@@ -9,12 +9,6 @@ from typing import Any, TypeVar
 import orjson
 
 from tradewind import API_VERSION, GROUP
-from tradewind.cli.doctor.facts import EVENTS, MINE, NAME, OPERATOR, OPERATORS, WEBHOOK, Facts, Right, Unknown
-from tradewind.cli.doctor.leases import LATE
-from tradewind.cli.doctor.operators import operator_of, operators, serving
-from tradewind.cli.options import explained
-from tradewind.cli.reading import status as status_of
-from tradewind.cli.waiting.survey import survey
 from tradewind.control.dags.revisions import Revisions
 from tradewind.control.manager.manager import Options
 from tradewind.control.shared.access_review import i_may, may
@@ -22,6 +16,12 @@ from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, Forbidden, Invalid, NotFound
 from tradewind.kube.pages import items
 from tradewind.kube.resources import BACKFILLS, DAGS, LEASES, PODS, SELF, TEMPLATES, TRIGGERS, Resource
+from tradewind.look.doctor.facts import EVENTS, MINE, NAME, OPERATOR, OPERATORS, WEBHOOK, Facts, Right, Unknown
+from tradewind.look.doctor.leases import LATE
+from tradewind.look.doctor.operators import operator_of, operators, serving
+from tradewind.look.explained import explained
+from tradewind.look.reading import status as status_of
+from tradewind.look.waiting.survey import survey
 
 T = TypeVar("T")
 VERSION = Resource("", "version", "", namespaced=False)

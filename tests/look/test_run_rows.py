@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from tradewind.cli.views.run_rows import Part, Row, flat
+from tradewind.look.run_rows import Part, Row, flat
 from tradewind.plan.outcomes.state import State
 
 

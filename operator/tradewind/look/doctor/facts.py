@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tradewind.cli.waiting.survey import Surveyed
+from tradewind.look.waiting.survey import Surveyed
 
 Body = Mapping[str, Any]
 NAME = "app.kubernetes.io/name"

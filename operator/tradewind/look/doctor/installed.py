@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from tradewind import GROUP, __version__
-from tradewind.cli.doctor.facts import NAME, OPERATOR, Body, Facts, Unknown
-from tradewind.cli.doctor.finding import Found, Level, unknown
-from tradewind.cli.doctor.leases import judged, outside
-from tradewind.cli.doctor.operators import operator_of, operators, serving
-from tradewind.cli.reading import status as status_of
+from tradewind.look.doctor.facts import NAME, OPERATOR, Body, Facts, Unknown
+from tradewind.look.doctor.finding import Found, Level, unknown
+from tradewind.look.doctor.leases import judged, outside
+from tradewind.look.doctor.operators import operator_of, operators, serving
+from tradewind.look.reading import status as status_of
 from tradewind.model.shown import counted
 
 

@@ -1,11 +1,9 @@
-"""Objects whose status no operator of this version wrote: after a hand-edit, by another version, or with intent. A
-command says so and shows the rest."""
+"""Objects whose status no operator of this version wrote: after a hand-edit, by another version, or with intent. They are
+reported, and the rest is shown."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-import click
 
 from tradewind.kube.errors import ApiError
 
@@ -37,7 +35,7 @@ def reading(what: str) -> Iterator[None]:
     object, so no list of exceptions would be complete."""
     try:
         yield
-    except (ApiError, click.ClickException, StatusUnreadable):
+    except (ApiError, StatusUnreadable):
         raise
     except Exception as error:
         words = str(error) if isinstance(error, ValueError) and str(error) else f"{type(error).__name__}: {error}"
