@@ -7,6 +7,7 @@ import pytest
 from tradewind.control.podless import approvals as module
 from tradewind.control.podless.approvals import Approvals, Question
 from tradewind.control.podless.work import Worker
+from tradewind.control.pods.rendering import Renderer
 from tradewind.kube.client import Client
 from tradewind.kube.errors import NotFound, Unavailable
 from tradewind.plan.dags.compile import define
@@ -80,7 +81,7 @@ async def test_a_task_says_that_its_question_is_deleted_again_and_again(pauses: 
     client, nothing, said = Deleting(3), cast(Any, None), list[tuple[str, str]]()
     planner = Planner(define({"tasks": {"a": {"approval": {"message": "really?"}}}}), RUN)
     work = Worker(client, nothing, Approvals(client), nothing).work(
-        planner, QUESTION.start, planner.definition.tasks["a"], 0
+        planner, QUESTION.start, planner.definition.tasks["a"], 0, Renderer("a", str)
     )
     with pytest.raises(Unavailable):
         await work.begin(lambda words, reason="": said.append((reason, words)))

@@ -23,7 +23,7 @@ class Endless:
     def __init__(self) -> None:
         self.stopped: list[str] = []
 
-    def work(self, planner: Any, start: Any, task: Any, since: int) -> Work:
+    def work(self, planner: Any, start: Any, task: Any, since: int, renderer: Any) -> Work:
         async def wait(say: Any) -> dict[str, Any]:
             try:
                 await asyncio.Event().wait()

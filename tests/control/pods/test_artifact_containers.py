@@ -133,7 +133,7 @@ def test_texts_that_become_too_long_are_named_before_all_are_made() -> None:
     with pytest.raises(NoArtifact, match=r"artifacts\.inputs\.b\.text: it is over 100000 bytes once rendered"):
         made({"inputs": {"b": {"text": text * 30, "path": "b"}}}, upstream=upstream)
     many = {f"V{at}": text * 30 for at in range(20)}
-    with pytest.raises(Unrenderable, match=r"env\.V.*: with it, the task's rendered texts have over 1048576 bytes"):
+    with pytest.raises(Unrenderable, match=r"env\.V.*: with it, the task's rendered values take more than 1 MiB"):
         made(INPUTS, upstream=upstream, env=many)
 
 

@@ -1,10 +1,12 @@
 """`$[[ CEL ]]`: what is rendered, and the message when it can't be."""
 
+from copy import copy
 from typing import Any
 
 import pytest
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.expressions.interpolation import check, expressions, render, render_tree, whole, written
+from tradewind.plan.expressions.room import Room
 from tradewind.plan.expressions.scope import Names, Scope, TaskNames, evaluate
 
 NAMES = Names(
@@ -179,3 +181,16 @@ def test_an_expression_that_is_the_whole_value_keeps_its_type(data: Any, expecte
 )
 def test_whole_values_are_told_from_texts(text: str, inner: str) -> None:
     assert whole(text) == inner
+
+
+def test_a_tree_takes_so_much_once_rendered() -> None:
+    """However often it names a value, and whatever this holds: an empty list takes memory too."""
+    room = Room(1_000_000, "the values here", "write less")
+    for given in ("x" * 1_000, [[]] * 100, dict.fromkeys(map(str, range(50)))):
+        with pytest.raises(
+            ExpressionError, match=r"with it, the values here take more than 0 MiB together: write less"
+        ):
+            render_tree({"a": ["$[[ v ]]"] * 2_000}, lambda _, given=given: given, copy(room))  # type: ignore[misc]
+    assert render_tree(["$[[ v ]]"] * 900, lambda _: "x" * 1_000, room)[-1] == "x" * 1_000
+    with pytest.raises(ExpressionError, match="more than 1 MiB"):
+        render_tree(["$[[ v ]]"] * 2, lambda _: "x" * 600_000)

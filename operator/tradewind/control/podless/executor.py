@@ -16,11 +16,12 @@ from tradewind.control.dagrun.state import RunState
 from tradewind.control.evaluation.host import Host
 from tradewind.control.podless.work import Work, Worker, WorkFailedError
 from tradewind.control.pods.observation import Ended
-from tradewind.control.pods.rendering import Unrenderable
+from tradewind.control.pods.rendering import Renderer, Unrenderable
 from tradewind.control.sensors.sensor_tasks import WAITS, SensorTasks
 from tradewind.kube.errors import ApiError, Forbidden
 from tradewind.kube.log_fields import extra
 from tradewind.model.duration import instant, seconds
+from tradewind.model.shown import brief
 from tradewind.model.task import Task
 from tradewind.model.value import Output
 from tradewind.plan import pacing
@@ -31,6 +32,10 @@ from tradewind.plan.runs.decision import Live, Plan, Start
 from tradewind.plan.runs.planner import Planner
 
 log = logging.getLogger(__name__)
+VALUES_LIMIT = 32 * 2**20
+"""Bytes of the rendered values of a run's attempts in progress: ten thousand can wait, each with a request of a megabyte."""
+MESSAGE_LIMIT = 1_024
+"""Characters of what an attempt in progress waits for."""
 API_RETRY_SECONDS = 5.0
 """Seconds between two tries while the API server refuses."""
 
@@ -41,6 +46,8 @@ class ActiveAttempt:
 
     since: int
     live: Live
+    size: int = 0
+    """Bytes of its rendered values."""
     doing: "asyncio.Task[None] | None" = None
     """None for a sensor, which the poller handles."""
     stopped: tuple[str, str] | None = None
@@ -56,6 +63,20 @@ class Doing:
     """Tasks and items whose state the planner does not know yet."""
     informed: Planner | None = None
     """The planner that was informed; a new one is informed of everything."""
+    size: int = 0
+    """Bytes of the rendered values of those in progress."""
+
+    def add(self, key: str, attempt: ActiveAttempt) -> None:
+        """An attempt is in progress."""
+        self.active[key] = attempt
+        self.size += attempt.size
+        self.changed.add(key)
+
+    def remove(self, key: str) -> ActiveAttempt:
+        """An attempt is not in progress any more."""
+        attempt = self.active.pop(key)
+        self.size -= attempt.size
+        return attempt
 
 
 class Podless:
@@ -88,7 +109,7 @@ class Podless:
                 continue
             if (recorded := state.attempts.ended.get(key)) and recorded[-1].number >= attempt.live.number:
                 # Another operator or a person recorded its end. The status counts, and nothing waits for this attempt.
-                self._drop(state.run.uid, key, doing.active.pop(key))
+                self._drop(state.run.uid, key, doing.remove(key))
                 if planner.live(key):
                     planner.tell_live(key, None)
             else:
@@ -162,11 +183,13 @@ class Podless:
         since = int(self._clock())
         if (task.wait or task.sensor) and start.number == 1:
             since = min(since, _ready(state, planner, start))
+        renderer = Renderer(start.task, planner.ledger.evaluator(start.key, start.number))
         try:
             if task.sensor:
-                self._sense(doing, state, planner, start, task, since, now)
+                self._sense(doing, state, planner, start, task, since, now, renderer)
                 return
-            work = self._worker.work(planner, start, task, since)
+            work = self._worker.work(planner, start, task, since, renderer)
+            _check(doing, start, renderer)
         except (Unrenderable, ExpressionError) as error:
             doing.ended.append(self._failure(start, since, "ExpressionError", str(error)))
             return
@@ -176,8 +199,8 @@ class Podless:
         if self._runs.get(state.run.uid) is not doing:
             return  # The run may have gone while the work was determined.
         live = Live(start.number, reason=work.reason, message=work.message, seen=now, created=since)
-        attempt = doing.active[start.key] = ActiveAttempt(since, live)
-        doing.changed.add(start.key)
+        attempt = ActiveAttempt(since, live, renderer.size)
+        doing.add(start.key, attempt)
         steps = self._do(state.run.uid, doing, start, task, work, attempt)
 
         def finished(_: "asyncio.Task[None]") -> None:
@@ -188,19 +211,29 @@ class Podless:
         attempt.doing.add_done_callback(finished)
 
     def _sense(
-        self, doing: Doing, state: RunState, planner: Planner, start: Start, task: Task, since: int, now: float
+        self,
+        doing: Doing,
+        state: RunState,
+        planner: Planner,
+        start: Start,
+        task: Task,
+        since: int,
+        now: float,
+        renderer: Renderer,
     ) -> None:
         uid = state.run.uid
-        words = self._sensors.begin(
-            uid, planner, start, task, since, _Listener(self, uid, doing, start.key, task.outputs)
-        )
+        listener = _Listener(self, uid, doing, start.key, task.outputs)
+        words = self._sensors.begin(uid, planner, start, task, since, renderer, listener)
+        try:
+            _check(doing, start, renderer)
+        except Unrenderable:
+            self._sensors.drop(uid, start.key)
+            raise
         if self._runs.get(uid) is not doing:
             self._sensors.drop(uid, start.key)
             return
-        doing.active[start.key] = ActiveAttempt(
-            since, Live(start.number, reason=WAITS, message=words, seen=now, created=since)
-        )
-        doing.changed.add(start.key)
+        live = Live(start.number, reason=WAITS, message=words, seen=now, created=since)
+        doing.add(start.key, ActiveAttempt(since, live, renderer.size))
 
     async def _do(self, uid: str, doing: Doing, start: Start, task: Task, work: Work, attempt: ActiveAttempt) -> None:
         limit = asyncio.timeout(seconds(task.timeout) if task.http and task.timeout else None)
@@ -232,7 +265,7 @@ class Podless:
         a question; its end is reported all the same."""
         if doing.active.get(start.key) is not attempt or not (reported or attempt.stopped):
             return  # Dropped with its run, or the process ends.
-        del doing.active[start.key]
+        doing.remove(start.key)
         if attempt.stopped and not reported:
             doing.ended.append(self._failure(start, attempt.since, *attempt.stopped))
         self._wake(uid)
@@ -259,6 +292,7 @@ class Podless:
 
     def say(self, uid: str, doing: Doing, key: str, live: Live) -> None:
         """Notes that an attempt in progress waits for something else."""
+        live = replace(live, message=brief(live.message, MESSAGE_LIMIT))
         if doing.active[key].live != live:
             doing.active[key].live = live
             doing.changed.add(key)
@@ -266,7 +300,7 @@ class Podless:
 
     def end(self, uid: str, doing: Doing, key: str, reason: str, message: str, outputs: dict[str, Any]) -> None:
         """Ends an attempt in progress; an empty reason means success."""
-        attempt = doing.active.pop(key)
+        attempt = doing.remove(key)
         ended = Attempt(key, attempt.live.number, attempt.since, max(attempt.since, int(self._clock())), reason)
         doing.ended.append(Ended(ended, message, outputs))
         self._wake(uid)
@@ -302,6 +336,15 @@ class _Listener:
         if problem:
             reason, message = "OutputInvalid", problem
         self.podless.end(self.uid, self.doing, self.key, reason, message, outputs)
+
+
+def _check(doing: Doing, start: Start, renderer: Renderer) -> None:
+    """Raises Unrenderable if the values of an attempt are too much beside those of others."""
+    if doing.size + renderer.size > VALUES_LIMIT:
+        raise Unrenderable(
+            f"spec.tasks.{start.task}: with its rendered values, those of the run's tasks without pods in progress take more than "
+            f"{VALUES_LIMIT >> 20} MiB: let fewer run at once (forEach.parallelism), or give the place of what is large"
+        )
 
 
 def _ready(state: RunState, planner: Planner, start: Start) -> int:

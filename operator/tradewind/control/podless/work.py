@@ -87,9 +87,8 @@ class Worker:
         self._client, self._sender, self._approvals, self._clock = client, sender, approvals, clock
         self._subdags = subdags
 
-    def work(self, planner: Planner, start: Start, task: Task, since: int) -> Work:
+    def work(self, planner: Planner, start: Start, task: Task, since: int, renderer: Renderer) -> Work:
         """The work of an attempt whose time counts from `since` (epoch seconds). Raises Unrenderable."""
-        renderer = Renderer(start.task, planner.ledger.evaluator(start.key, start.number))
         if task.wait:
             until = _until(task.wait, renderer, since)
             return Work(lambda _: self._sleep(until), "Wait", f"waits until {stamp(until)}")

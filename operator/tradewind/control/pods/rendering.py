@@ -5,6 +5,7 @@ from typing import Any
 
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.expressions.interpolation import Evaluate, render, render_tree, written
+from tradewind.plan.expressions.room import Room
 
 
 class Unrenderable(ValueError):
@@ -12,7 +13,7 @@ class Unrenderable(ValueError):
 
 
 TEXTS_LIMIT = 1 << 20
-"""Bytes of the rendered texts of one attempt. An API server stores 1.5 MB; rendering stops before that many are made."""
+"""Bytes of the rendered values of one attempt. An API server stores 1.5 MB; rendering stops before that many are made."""
 
 
 def _literal(text: str) -> str:
@@ -25,7 +26,12 @@ class Renderer:
 
     def __init__(self, task: str, evaluate: Evaluate, path: str = "") -> None:
         self._path, self._evaluate = path or f"spec.tasks.{task}", evaluate
-        self._room = TEXTS_LIMIT
+        self._room = Room(TEXTS_LIMIT, "the task's rendered values", "hand over what is long as an artifact")
+
+    @property
+    def size(self) -> int:
+        """The bytes of what was rendered."""
+        return self._room.taken
 
     def plain(self, field: str, text: str, write: Callable[[Any], str] = written) -> str:
         """The text with its expressions rendered. Raises Unrenderable."""
@@ -33,12 +39,9 @@ class Renderer:
             return text
         try:
             found = render(text, self._evaluate, write)
+            self._room.take_bytes(len(found.encode(errors="replace")), text)
         except ExpressionError as error:
             raise Unrenderable(f"{self._path}.{field}: {error}") from None
-        self._room -= len(found.encode(errors="replace"))
-        if self._room < 0:
-            words = f"with it, the task's rendered texts have over {TEXTS_LIMIT} bytes, more than an API server stores"
-            raise Unrenderable(f"{self._path}.{field}: {words}; hand over what is long as an artifact")
         return found
 
     def expandable(self, field: str, text: str) -> str:
@@ -57,6 +60,6 @@ class Renderer:
     def tree(self, field: str, data: Any) -> Any:
         """Data with its expressions rendered, each as a value of its type. Raises Unrenderable."""
         try:
-            return render_tree(data, self._evaluate)
+            return render_tree(data, self._evaluate, self._room)
         except ExpressionError as error:
             raise Unrenderable(f"{self._path}.{field}: {error}") from None

@@ -63,11 +63,12 @@ class SensorTasks:
         self.poller, self.probes = Poller(), Probes(client, sender, egress, states)
         self._clock = clock
 
-    def begin(self, uid: str, planner: Planner, start: Start, task: Task, since: int, listener: Listener) -> str:
+    def begin(
+        self, uid: str, planner: Planner, start: Start, task: Task, since: int, renderer: Renderer, listener: Listener
+    ) -> str:
         """Begins an attempt whose time counts from `since` (epoch seconds). Returns what it waits for, in words. Raises Unrenderable."""
         sensor = task.sensor
         assert sensor is not None  # noqa: S101 - the caller checked
-        renderer = Renderer(start.task, planner.ledger.evaluator(start.key, start.number))
         asking = Asking(planner.ledger.run.namespace, texts(planner, task, renderer), wanted(planner, task))
         probe = self.probes.probe(sensor, asking, renderer)
         judge = planner.ledger.judge(start.key, start.number)

@@ -10,6 +10,7 @@ from tradewind.model.fan_out import MAX_ITEMS, ForEach, Matrix, Range
 from tradewind.plan import pacing
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.expressions.interpolation import Evaluate, render_tree, whole
+from tradewind.plan.expressions.room import Room
 from tradewind.plan.outcomes.state import State
 
 
@@ -17,22 +18,32 @@ class FanOutError(ValueError):
     """The items can't be determined. The message names the field."""
 
 
-def items(source: ForEach, evaluate: Evaluate) -> list[Any]:
-    """The items, in order. Raises FanOutError."""
+ITEMS_LIMIT = 8 * 2**20
+"""Bytes of the rendered items of a run, which stay in memory while it is active."""
+
+
+def room() -> Room:
+    """The room for the items of a run."""
+    return Room(ITEMS_LIMIT, "the items of the run", "list names or paths, and let each item read what is large")
+
+
+def items(source: ForEach, evaluate: Evaluate, within: Room | None = None) -> list[Any]:
+    """The items, in order, for which there must be room, by default for those of a run. Raises FanOutError."""
+    within = within or room()
     if source.range:
         found = _numbers(source.range, evaluate)
     elif source.matrix:
-        found = _combinations(source.matrix, evaluate)
+        found = _combinations(source.matrix, evaluate, within)
     else:
-        found = _list("forEach.items", source.items, evaluate)
+        found = _list("forEach.items", source.items, evaluate, within)
     if len(found) > MAX_ITEMS:
         raise FanOutError(f"forEach: {len(found)} items are over the limit of {MAX_ITEMS}: give each item more to do")
     return found
 
 
-def _list(field: str, value: Any, evaluate: Evaluate) -> list[Any]:
+def _list(field: str, value: Any, evaluate: Evaluate, room: Room) -> list[Any]:
     try:
-        found = render_tree(value, evaluate)
+        found = render_tree(value, evaluate, room)
     except ExpressionError as error:
         raise FanOutError(f"{field}: {error}") from None
     if not isinstance(found, list):
@@ -71,9 +82,11 @@ def _number(field: str, value: int | str, evaluate: Evaluate) -> int:
     raise FanOutError(f"{field}: {str(found)[:80]!r} is not a whole number")
 
 
-def _combinations(matrix: Matrix, evaluate: Evaluate) -> list[Any]:
-    # Sorted by name: stored manifests don't keep the order of objects.
-    axes = {name: _list(f"forEach.matrix.axes.{name}", matrix.axes[name], evaluate) for name in sorted(matrix.axes)}
+def _combinations(matrix: Matrix, evaluate: Evaluate, room: Room) -> list[Any]:
+    # Sorted by name: stored manifests don't keep the order of objects. All combinations share the values of an axis.
+    axes = {
+        name: _list(f"forEach.matrix.axes.{name}", matrix.axes[name], evaluate, room) for name in sorted(matrix.axes)
+    }
     size = 1
     for values in axes.values():
         size *= len(values)

@@ -8,10 +8,9 @@ from tradewind.model.bounded import checked
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.cel.program import Program
 from tradewind.plan.expressions.literal import OPEN, inner, spans
+from tradewind.plan.expressions.room import LONGEST, Room
 from tradewind.plan.expressions.scope import Scope, compile_in
 
-LONGEST = 2**20
-"""Characters of a rendered value: more would not fit into a pod or a status."""
 Evaluate = Callable[[str], Any]
 """The value of an expression as plain data. Raises ExpressionError."""
 
@@ -67,19 +66,25 @@ def _parts(text: str) -> Iterator[tuple[str, str | None]]:
     yield text[at:], None
 
 
-def render_tree(value: Any, evaluate: Evaluate) -> Any:
+def render_tree(value: Any, evaluate: Evaluate, room: Room | None = None) -> Any:
     """Data with the expressions in its strings rendered. An expression that is a whole string keeps its type. Raises
-    ExpressionError."""
+    ExpressionError, also as soon as there is no `room` for what is rendered."""
+    return _rendered(value, evaluate, room or Room())
+
+
+def _rendered(value: Any, evaluate: Evaluate, room: Room) -> Any:
     match value:
         case str():
             if "$[[" not in value:
                 return value
             expression = whole(value)
-            return _kept(evaluate(expression)) if expression else render(value, evaluate, written)
+            found = _kept(evaluate(expression)) if expression else render(value, evaluate, written)
+            room.take(found, value)
+            return found
         case dict():
-            return {name: render_tree(item, evaluate) for name, item in value.items()}
+            return {name: _rendered(item, evaluate, room) for name, item in value.items()}
         case list():
-            return [render_tree(item, evaluate) for item in value]
+            return [_rendered(item, evaluate, room) for item in value]
         case _:
             return value
 

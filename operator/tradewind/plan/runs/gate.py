@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from heapq import nsmallest
 from typing import Any
 
+from tradewind.model.bounded import TEXT_SHOWN
+from tradewind.model.shown import brief
 from tradewind.model.task import Task
 from tradewind.plan import pacing
 from tradewind.plan.cel.compiler import ExpressionError
@@ -176,4 +178,4 @@ def condition(task: Task, scope: Scope, values: Values, of_task: Callable[[str],
         return None
     if holds is False:
         return State.SKIPPED, f"when is false: {task.when}"
-    return State.FAILED, f"when: `{task.when}` gives {holds!r}, not true or false"
+    return State.FAILED, f"when: `{task.when}` gives {brief(repr(holds), TEXT_SHOWN)}, not true or false"

@@ -6,12 +6,14 @@ facts alone, not on the order in which they came: a new planner with the same fa
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from copy import copy
 from heapq import heappop, heappush
 from itertools import islice
 from typing import Any
 
 from tradewind.model.fan_out import MAX_ITEMS
 from tradewind.model.run import Phase
+from tradewind.model.shown import brief
 from tradewind.plan import pacing
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.dags.fan_out import FanOutError, items
@@ -36,6 +38,8 @@ ENDS_PER_TASK = 1_000
 """The items of a handler that belong to one task: by the number of the attempt, 0 for an end without one."""
 LOOKS = "looks for the run before (waitForPrevious)"
 """What a task waits for until the run before is known."""
+WHY_LIMIT = 1_000
+"""Characters of the reason why a task or an item is in its state: it may quote texts of the DAG, and each of ten thousand has one."""
 HOLDS_LIMIT = 100
 """Holds that a plan lists."""
 
@@ -414,10 +418,11 @@ class Planner:
                 advice = Advice(*ruled)
         if advice is None:
             state, why = self._admit(unit, stop)
+            why = brief(why, WHY_LIMIT)
             if state is State.FAILED:
                 self.refused[key] = why
         else:
-            state, why = advice.state, advice.why
+            state, why = advice.state, brief(advice.why, WHY_LIMIT)
             if state is State.FAILED and unit.ended and unit.ended[-1].succeeded and not fixed:
                 self.refused[key] = why
             if advice.stop:
@@ -477,6 +482,9 @@ class Planner:
             self._grow(group, group.news)
         if group.units is None and group.news is None:
             state, why = self._expand(group)
+            why = brief(why, WHY_LIMIT)
+            if state is State.FAILED and not self._set(group.task):
+                self.refused[group.task] = why
         else:
             aborted, units = group.aborted, group.units or []
             state, why = self._set(group.task) or group.stand()
@@ -565,17 +573,16 @@ class Planner:
             if ruled[0] is State.READY and task.when and not names_item(task.when) and not parent:
                 ruled = condition(task, scope, self.ledger.values(name, None, None), self.ledger.of_task) or ruled
             if ruled[0] is not State.READY:
-                if ruled[0] is State.FAILED:
-                    self.refused[name] = ruled[1]
                 return ruled
         if self._first and not parent and not self._was_tried(name):
             self._deferred.append(name)
             return State.BLOCKED, ""
         values: list[Any] = [unit.item for unit in above or ()]
+        room = copy(self.ledger.item_room)
         try:
             if not parent:
                 known = self.ledger.values(name, None, None)
-                values = items(group.source, lambda text: evaluate(text, scope, known, self.ledger.of_task))
+                values = items(group.source, lambda text: evaluate(text, scope, known, self.ledger.of_task), room)
             if self.ledger.total + len(values) - 1 > MAX_ITEMS:
                 raise FanOutError(
                     f"forEach: the run would have {self.ledger.total + len(values) - 1} tasks and items, the limit is {MAX_ITEMS}"
@@ -583,10 +590,10 @@ class Planner:
         except FanOutError as error:
             if fixed:
                 return fixed
-            self.refused[name] = str(error)
             return State.FAILED, str(error)
         units = [self._unit(name, index, item) for index, item in enumerate(values)]
         self._first.discard(name)
+        self.ledger.item_room = room
         self.ledger.expand(group, units)
         for unit in units:
             self._mark(unit.key)

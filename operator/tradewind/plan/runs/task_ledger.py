@@ -5,7 +5,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from tradewind.model.bounded import TEXT_SHOWN
+from tradewind.model.shown import brief
 from tradewind.plan.cel.compiler import ExpressionError
+from tradewind.plan.dags import fan_out
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.expressions.interpolation import render, written
 from tradewind.plan.expressions.scope import Scope, Values, evaluate, of_attempt
@@ -52,6 +55,8 @@ class TaskLedger:
         """Fan-outs, by task."""
         self.states: dict[str, State] = dict.fromkeys(order, State.BLOCKED)
         """The state of each task; of a fan-out as a whole."""
+        self.item_room = fan_out.room()
+        """The room for further items."""
         self.total = len(order)
         """The number of tasks and items, as far as they are known."""
         self.tally: Counter[State] = Counter({State.BLOCKED: self.total})
@@ -224,7 +229,9 @@ class TaskLedger:
         if holds is True:
             return State.SUCCEEDED, ""
         return (
-            None if holds is False else (State.FAILED, f"loop.until: `{loop.until}` gives {holds!r}, not true or false")
+            None
+            if holds is False
+            else (State.FAILED, f"loop.until: `{loop.until}` gives {brief(repr(holds), TEXT_SHOWN)}, not true or false")
         )
 
     def evaluate_own(self, unit: Unit, expression: str) -> Any:

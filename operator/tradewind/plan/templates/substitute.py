@@ -21,6 +21,7 @@ from tradewind.plan.documents.place import Place
 from tradewind.plan.documents.problem import ENOUGH, Problem
 from tradewind.plan.expressions import interpolation
 from tradewind.plan.expressions.literal import OPEN, alone, inner, literal, references, spans
+from tradewind.plan.expressions.room import LONGEST
 from tradewind.plan.outcomes.trigger_rule import RULES
 from tradewind.plan.templates.inputs import Inputs, Secret
 from tradewind.plan.templates.overlay import overlaid
@@ -149,11 +150,11 @@ class Substitution:
 
     def _check_size(self, parts: list[tuple[str, Any]]) -> None:
         """Raises ExpressionError for a text that would be too long with its inputs."""
-        left = float(interpolation.LONGEST)
+        left = float(LONGEST)
         for _, part in parts:
             left -= size_of(part, left)
             if left < 0:
-                words = f"with its inputs it is longer than {interpolation.LONGEST // 1024} KiB"
+                words = f"with its inputs it is longer than {LONGEST // 1024} KiB"
                 raise ExpressionError("inputs", words)
 
     def _assembled(self, parts: list[tuple[str, Any]], write: Callable[[Any], str]) -> str | None:

@@ -18,6 +18,7 @@ from tradewind.plan.documents.nearest import listed
 from tradewind.plan.documents.problem import Invalid, Problem
 from tradewind.plan.documents.wording import quoted
 from tradewind.plan.expressions import interpolation
+from tradewind.plan.expressions.room import Room
 from tradewind.plan.expressions.scope import DATED
 from tradewind.plan.expressions.typed_values import needed
 from tradewind.plan.runs.decision import dated
@@ -92,8 +93,9 @@ def given(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> Given
     values = known(name, namespace, spec, firing)
     if not _holds(spec, values):
         return None
+    room = Room(what="the values of spec.params", instead="give the path of what is large")
     params = {
-        name: interpolation.render_tree(value, evaluator(f"spec.params.{name}", spec.vocabulary, values))
+        name: interpolation.render_tree(value, evaluator(f"spec.params.{name}", spec.vocabulary, values), room)
         for name, value in spec.params.items()
     }
     return Given(params, *_dates(firing))
