@@ -86,3 +86,16 @@ def test_without_any_output_commands_work(tmp_path: Path) -> None:
     (tmp_path / "slow.yaml").write_text(SLOW)
     command = f"{sys.executable} -m tradewind.cli lint slow.yaml >&- 2>&-"
     assert subprocess.run(["bash", "-c", command], cwd=tmp_path, timeout=100).returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("command", ["lint d.yaml", "lint d.yaml -o json", "new", "--help"])
+def test_a_full_disk_is_told_in_a_line(tmp_path: Path, command: str) -> None:
+    (tmp_path / "d.yaml").write_text(
+        "apiVersion: tradewind.dev/v1alpha1\nkind: DAG\nmetadata: {name: d}\nspec: {tasks: {a: {image: x, imag: y}}}"
+    )
+    line = f"{sys.executable} -m tradewind.cli {command} > /dev/full"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 74, done.stderr
+    assert done.stderr.endswith("Error: standard output can't be written: No space left on device\n")
+    assert "Traceback" not in done.stderr

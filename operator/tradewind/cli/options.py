@@ -82,13 +82,13 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T:
         raise click.exceptions.Exit(CLOSED) from None
 
 
-def pairs(values: tuple[str, ...], option: str = "--param") -> dict[str, str]:
+def pairs(values: tuple[str, ...], option: str = "--param", shape: str = "NAME=VALUE") -> dict[str, str]:
     """`("a=1", …)` as a dict. Raises UsageError for an item without `=` and for a duplicate name."""
     result: dict[str, str] = {}
     for value in values:
         name, equals, text = value.partition("=")
         if not equals or not name:
-            raise click.UsageError(f"{option} {value}: write {option} NAME=VALUE")
+            raise click.UsageError(f"{option} {value}: write {option} {shape}")
         if name in result:
             words = f"{option} {name}: given more than once; write it once, a list as {option} {name}=a,b"
             raise click.UsageError(words)

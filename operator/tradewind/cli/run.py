@@ -1,5 +1,6 @@
 """`tradewind run`: runs a DAG from a file on this machine, or a DAG of the cluster."""
 
+from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
@@ -13,7 +14,7 @@ from tradewind.cli.options import FILES, OUTPUT, PARAM, REASON, cluster, connect
 from tradewind.cli.output.terminal import say, say_data
 from tradewind.cli.prompt_params import complete
 from tradewind.cli.shell.completion import names_of
-from tradewind.cli.starts.selected import selected
+from tradewind.cli.starts.selected import check, selected
 from tradewind.cli.starts.wanted import Wanted, own_labels, params_of
 from tradewind.control.dagrun.run import read_run
 from tradewind.control.dags.template_index import rendered
@@ -24,6 +25,7 @@ from tradewind.look.reading import status as status_of
 from tradewind.look.reading import validity
 from tradewind.model.run import DAGRun
 from tradewind.model.value import Param
+from tradewind.plan.dags.compile import defined
 from tradewind.plan.triggers.trigger import told
 
 
@@ -145,7 +147,7 @@ def command(
         ask=ask,
         spec={
             **({"logicalDate": told(moment_of(logical_date, "--logical-date"))} if logical_date else {}),
-            **selected(until, only, pairs(given, "--given")),
+            **selected(until, only, pairs(given, "--given", "TASK.OUTPUT=VALUE")),
         },
     )
     if files:
@@ -179,6 +181,9 @@ async def _run_there(
     client: Client, namespace: str, dag: str, wanted: Wanted, watch: bool, log: bool, output: str
 ) -> bool:
     declared = await _declared(client, namespace, dag)
+    if not wanted.spec.keys().isdisjoint(("only", "until")):
+        with suppress(Forbidden):  # Who may not read templates is told by the run.
+            check(defined(await rendered(client, namespace, dag)), wanted.spec)
     given = (
         {**wanted.typed, **wanted.texts}
         if declared is None

@@ -23,10 +23,15 @@ def of_kind(kind: type[Any], value: Any) -> Any:
     return value if isinstance(value, kind) else kind()
 
 
+def condition(given: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    """A condition of a status; empty if there is none."""
+    found = of_kind(list, given.get("conditions"))
+    return next((item for item in found if isinstance(item, Mapping) and item.get("type") == kind), {})
+
+
 def validity(body: Mapping[str, Any]) -> str:
     """The message of an object's condition Valid; empty without one."""
-    found = of_kind(list, status(body).get("conditions"))
-    return next((str(item.get("message") or "") for item in found if item.get("type") == "Valid"), "")
+    return str(condition(status(body), "Valid").get("message") or "")
 
 
 @contextlib.contextmanager

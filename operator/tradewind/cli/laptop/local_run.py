@@ -25,6 +25,7 @@ from tradewind.cli.output.terminal import Console, say
 from tradewind.cli.prompt_params import complete
 from tradewind.cli.starts.conclusion import conclude
 from tradewind.cli.starts.resources import RESOURCES
+from tradewind.cli.starts.selected import check
 from tradewind.cli.starts.wanted import Wanted
 from tradewind.cli.views.follow_run import follow
 from tradewind.cli.views.log_label import Paths
@@ -67,7 +68,9 @@ async def run_here(files: Sequence[str], dag: str | None, wanted: Wanted, how: L
         raise BadManifest(*lacking)
     if lacking := undecided(documents, shelf, name, how.decisions, person()):
         raise BadManifest(*lacking)
-    declared = defined(rendering).spec.params
+    definition = defined(rendering)
+    check(definition, wanted.spec)
+    declared = definition.spec.params
     params = complete(declared, {**given, **wanted.values(declared)}, wanted.ask)
     if lacking := missing(documents, shelf, name, params):
         raise BadManifest(*lacking)

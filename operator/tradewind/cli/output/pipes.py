@@ -1,5 +1,4 @@
-"""Standard output whose reader may be gone, as in `tradewind run
-head`. Writes then don't fail; work in progress is ended in order, and the exit code is always CLOSED."""
+"""Standard output whose reader may be gone, as in `tradewind run | head`, or that takes no more, as on a full disk. Writes then don't fail; work in progress is ended in order, and the exit code is CLOSED, or FULL."""
 
 import asyncio
 import contextlib
@@ -15,6 +14,8 @@ T = TypeVar("T")
 
 CLOSED = 141
 """The exit code if the reader is gone: a shell's for programs that SIGPIPE ends."""
+FULL = 74
+"""The exit code if standard output takes no more: EX_IOERR of sysexits.h."""
 
 
 class _Reader:
@@ -22,12 +23,13 @@ class _Reader:
 
     def __init__(self) -> None:
         self.gone = False
+        self.failure = ""
         self._told: list[Callable[[], object]] = []
 
-    def report_loss(self) -> None:
-        """A write has failed: notifies the innermost listener, once."""
+    def report_loss(self, failure: str) -> None:
+        """A write has failed: notifies the innermost listener, once. `failure` is empty if the reader is gone."""
         if not self.gone:
-            self.gone = True
+            self.gone, self.failure = True, failure
             if self._told:
                 self._told[-1]()
 
@@ -47,9 +49,9 @@ _reader = _Reader()
 
 
 class _Pipe(io.FileIO):
-    """A file that drops writes once its pipe has no reader."""
+    """A file that drops writes once its pipe has no reader, or its disk no space."""
 
-    def __init__(self, number: int, lost: Callable[[], None]) -> None:
+    def __init__(self, number: int, lost: Callable[[str], None]) -> None:
         super().__init__(number, "wb", closefd=False)
         self._lost = lost
 
@@ -58,8 +60,10 @@ class _Pipe(io.FileIO):
         try:
             return super().write(data)
         except BrokenPipeError:
-            self._lost()
-            return len(data)
+            self._lost("")
+        except OSError as error:
+            self._lost(error.strerror or str(error))
+        return len(data)
 
 
 def reader_gone() -> bool:
@@ -75,15 +79,18 @@ def call_when_gone(tell: Callable[[], object]) -> contextlib.AbstractContextMana
 
 @contextlib.contextmanager
 def guard_streams() -> Iterator[None]:
-    """Lets standard output and error of the process lose their readers. Exits with CLOSED if standard output has."""
-    sys.stdout, sys.stderr = _guard(sys.stdout, 1, _reader.report_loss), _guard(sys.stderr, 2, lambda: None)
+    """Lets standard output and error of the process lose their readers. Exits with CLOSED if standard output has, and
+    with FULL if it took no more."""
+    sys.stdout, sys.stderr = _guard(sys.stdout, 1, _reader.report_loss), _guard(sys.stderr, 2, lambda _: None)
     try:
         yield
     finally:
         with contextlib.suppress(ValueError):  # the code that replaced it may have closed it
             sys.stdout.flush()
+        if _reader.failure:
+            print(f"Error: standard output can't be written: {_reader.failure}", file=sys.stderr)  # noqa: T201 - the terminal's helpers write to standard output
         if _reader.gone:
-            sys.exit(CLOSED)
+            sys.exit(FULL if _reader.failure else CLOSED)
 
 
 async def run_until_gone(work: Coroutine[Any, Any, T]) -> T:
@@ -93,7 +100,7 @@ async def run_until_gone(work: Coroutine[Any, Any, T]) -> T:
         return await work
 
 
-def _guard(stream: TextIO | None, number: int, lost: Callable[[], None]) -> TextIO:
+def _guard(stream: TextIO | None, number: int, lost: Callable[[str], None]) -> TextIO:
     """A guard_streams version of a stream of this process that is not a terminal; a stream that drops all if there is
     none."""
     if stream is None:

@@ -9,7 +9,7 @@ from tradewind.cli.output.terminal import Console, say_data
 from tradewind.cli.views.follow_run import print_logs
 from tradewind.control.dagrun.run import Run
 from tradewind.kube.client import Client
-from tradewind.look.reading import of_kind
+from tradewind.look.reading import condition, of_kind
 from tradewind.look.run_rows import Row, as_data, failed
 from tradewind.model.shown import brief
 
@@ -23,6 +23,9 @@ async def conclude(
 ) -> bool:
     """Shows outputs, or the logs of failed tasks; returns whether the run succeeded. `more` is added to the output for
     programs."""
+    edited = condition(run.status, "Edited")
+    if edited.get("status") == "False":  # Such as an output given for an item that there is not.
+        console.print(f"without effect: {edited.get('message')}", style="yellow", soft_wrap=True)
     if output != "text":
         say_data({**as_data(run, rows), **more}, output)
     elif run.phase == "Succeeded":

@@ -5,10 +5,18 @@ from typing import Any
 
 import click
 
+from tradewind.model.run import MOST_EDITS, Edit
 from tradewind.model.value import Param
+from tradewind.plan.dags.definition import Definition
+from tradewind.plan.dags.selection import select, selection_problems
+from tradewind.plan.documents.problem import Problem
 from tradewind.plan.expressions.typed_values import from_text
+from tradewind.plan.runs.rework import unfit_at_start
 
 JSON_OR_TEXT = Param(type="any")
+SHOWN = 5
+"""Problems that are told at once."""
+OPTIONS = (("only", "--only"), ("until", "--until"), ("edits", "--given"))
 
 
 def selected(until: Sequence[str], only: Sequence[str], given: Mapping[str, str]) -> dict[str, Any]:
@@ -27,7 +35,31 @@ def selected(until: Sequence[str], only: Sequence[str], given: Mapping[str, str]
             raise click.UsageError(f"--given {name}: {task} runs and writes its own outputs; leave it out")
         outputs.setdefault(task, {})[output] = from_text(JSON_OR_TEXT, text)
     if outputs:
+        # Each is judged by itself: one that doesn't fit takes no other with it.
+        groups = [[key] for key in outputs] if len(outputs) <= MOST_EDITS // 2 else [[*outputs]]
         spec["edits"] = [
-            {"action": "Succeed", "tasks": list(outputs), "outputs": outputs, "reason": "given at the start"}
+            {
+                "action": "Succeed",
+                "tasks": group,
+                "outputs": {key: outputs[key] for key in group},
+                "reason": "given at the start",
+            }
+            for group in groups
         ]
     return spec
+
+
+def check(definition: Definition, spec: Mapping[str, Any]) -> None:
+    """Raises UsageError for tasks and outputs of a run's spec that the DAG doesn't have, in the words of the command line."""
+    only, until = spec.get("only", ()), spec.get("until", ())
+    problems = [*selection_problems(definition, only, until)]
+    if not problems and only:
+        edits = [Edit.model_validate(edit) for edit in spec.get("edits", ())]
+        problems = [*unfit_at_start(definition, edits, select(definition, only, until).left_out)]
+    if problems:
+        raise click.UsageError("; ".join(_told(problem) for problem in problems[:SHOWN]))
+
+
+def _told(problem: Problem) -> str:
+    option = next((option for field, option in OPTIONS if problem.path.startswith(f"spec.{field}")), problem.path)
+    return f"{option}: {problem.what}{f'; {problem.instead}' if problem.instead else ''}"

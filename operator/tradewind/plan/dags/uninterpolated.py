@@ -8,8 +8,8 @@ from tradewind.model.dag import DAGSpec
 from tradewind.model.task import Task
 from tradewind.plan import pacing
 from tradewind.plan.documents.problem import Problem
+from tradewind.plan.expressions.foreign import equivalent
 from tradewind.plan.expressions.literal import OPEN
-from tradewind.plan.expressions.spelling import cel_name
 
 EXPRESSION_SHOWN = 80
 """Characters of an expression that are quoted."""
@@ -24,8 +24,6 @@ _ALMOST = re.compile(
     r"(?<!\$)\[\[\s*(?:params|tasks|run)\.[^\[\]\n]{1,200}\]\]|\$\[\s*(?:params|tasks|run)\.[^\[\]\n]{1,200}\]"
 )
 """Tradewind's syntax with a character missing: `[[ params.x ]]`, `$[ params.x ]`."""
-_PULLED = re.compile(r"xcom_pull\((?:task_ids\s*=\s*)?['\"]?([-\w]*)['\"]?(?:.*?key\s*=\s*['\"](\w+)['\"])?")
-"""Airflow's way to read what another task has left."""
 _ANY = re.compile(r"\{\{[^{}\n]{1,200}\}\}")
 
 
@@ -83,23 +81,7 @@ def _inner(found: str) -> str:
 def _ours(inner: str) -> str:
     """The most likely equivalent of another product's expression."""
     text = inner.strip()[:EXPRESSION_SHOWN]
-    for theirs, ours in (
-        ("workflow.parameters.", "params."),
-        ("inputs.parameters.", "params."),
-        ("dag_run.conf.", "params."),
-    ):
-        text = text.replace(theirs, ours)
-    words = {
-        "ds": "run.intervalStart.substring(0, 10)",
-        "ts": "run.intervalStart",
-        "logical_date": "run.intervalStart",
-        "workflow.name": "run.name",
-    }
-    words |= {"data_interval_start": "run.intervalStart", "data_interval_end": "run.intervalEnd"}
-    words |= {"execution_date": "run.intervalStart", "next_execution_date": "run.nextDate", "item": "item"}
-    if pulled := _PULLED.search(text):
-        return f"tasks.{cel_name(pulled[1] or 'NAME')}.outputs.{pulled[2] or 'KEY'}"
-    return words.get(text, text)
+    return equivalent(text) or text
 
 
 def _short(text: str) -> str:

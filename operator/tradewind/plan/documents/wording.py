@@ -8,6 +8,7 @@ from typing import Any, get_args, get_origin
 from tradewind.model.base import NAMED, TEMPLATED, Model, Role
 from tradewind.model.duration import is_duration
 from tradewind.model.shown import counted
+from tradewind.plan.documents.foreign_fields import FOREIGN
 from tradewind.plan.documents.nearest import nearest
 from tradewind.plan.documents.problem import Problem
 from tradewind.plan.documents.reshape import flow, member, plain, reshaped
@@ -50,110 +51,6 @@ EXAMPLES: Mapping[str, str] = {
     "schedule": '{cron: "0 5 * * *"}',
 }
 """Field with subfields -> an example value."""
-_START = "write schedule: {start: ..., end: ...} in the Trigger: see docs/schedules.md"
-_ON_FAILURE = "write a task with handles: {of: ['*']}, or onExit: [Failed] for the run as a whole"
-FOREIGN: Mapping[str, Mapping[str, str]] = {
-    "DAGSpec": {
-        "schedule": "a schedule is a separate object of kind Trigger: see docs/schedules.md",
-        "schedule_interval": "a schedule is a separate object of kind Trigger: see docs/schedules.md",
-        "concurrency": "write maxActiveRuns for runs, parallelism for tasks of one run",
-        "max_active_runs": "write maxActiveRuns",
-        "catchup": "a Backfill creates runs for past ticks: see docs/backfills.md",
-        "tags": "write metadata.labels",
-        "templates": "write the steps under tasks, by name",
-        "entrypoint": "remove it: a task without dependsOn starts first",
-        "arguments": "write params",
-        "max_active_tasks": "write parallelism",
-        "default_args": "write defaults",
-        "dagrun_timeout": "write timeout",
-        "activeDeadlineSeconds": "write timeout, such as 30m",
-        "steps": "write the steps under tasks, by name",
-        "pool": "write pools: [{name: ...}] in the tasks that need a slot",
-        "pools": "write pools: [{name: ...}] in the tasks that need a slot",
-        "retries": "write defaults: {retries: {limit: ...}}",
-        "retry": "write defaults: {retries: {limit: ...}}",
-        "retryStrategy": "write defaults: {retries: {limit: ...}}",
-        "backoffLimit": "write defaults: {retries: {limit: ...}}",
-        "retryDelay": "write defaults: {retries: {backoff: {initial: ...}}}",
-        "retry_delay": "write defaults: {retries: {backoff: {initial: ...}}}",
-        "executionTimeout": "write timeout for the run, or defaults: {timeout: ...} for each task",
-        "execution_timeout": "write timeout for the run, or defaults: {timeout: ...} for each task",
-        "image": "write defaults: {image: ...}",
-        "env": "write defaults: {env: {NAME: ...}}",
-        "startDate": _START,
-        "start_date": _START,
-        "endDate": _START,
-        "end_date": _START,
-        "onExit": "write onExit: [Always], or [Succeeded] or [Failed], in a task",
-        "onFailure": _ON_FAILURE,
-        "on_failure_callback": _ON_FAILURE,
-        "onSuccess": "write a task with onExit: [Succeeded]",
-        "on_success_callback": "write a task with onExit: [Succeeded]",
-    },
-    "TriggerSpec": {
-        "concurrency": "write it in the schedule: schedule: {concurrency: Forbid}",
-        "concurrencyPolicy": "write it in the schedule: schedule: {concurrency: Forbid}",
-        "catchup": "write a Backfill beside it for its past, see docs/backfills.md; schedule: {missed: {policy: All}} is for outages",
-        "cron": "write schedule: {cron: ...}",
-        "timeZone": "write it in the schedule",
-        "maxActiveRuns": "write it in the DAG, or schedule: {concurrency: Forbid} here",
-    },
-    "Schedule": {
-        "concurrencyPolicy": "write concurrency",
-        "maxActiveRuns": "write concurrency: Forbid or Enqueue, or maxActiveRuns in the DAG",
-        "max_active_runs": "write concurrency: Forbid or Enqueue, or maxActiveRuns in the DAG",
-        "catchup": "write a Backfill beside the Trigger for its past, see docs/backfills.md; missed: {policy: All} is for outages",
-        "suspend": "write it in the trigger's spec",
-        "startingDeadlineSeconds": "write startingDeadline, such as 10m",
-    },
-    "Task": {
-        "pool": "write pools: [{name: ...}]",
-        "execution_timeout": "write timeout",
-        "activeDeadlineSeconds": "write timeout, such as 30m",
-        "bash_command": "write script: {shell: ...}",
-        "python_callable": "write script: {python: ...}",
-        "depends": "write dependsOn: [...], and triggerRule for conditions",
-        "upstream": "write dependsOn: [...]",
-        "needs": "write dependsOn: [...]",
-        "withItems": "write forEach: {items: [...]}",
-        "withParam": "write forEach: {items: ...}",
-        "withSequence": "write forEach: {range: {stop: ...}}",
-        "retryStrategy": "write retries: {limit: ...}",
-        "retry": "write retries: {limit: ...}",
-        "retry_delay": "write retries: {backoff: {initial: ...}}",
-        "continueOn": "write allowFailure: true",
-        "container": "write image, command and args in the task itself",
-        "templateRef": "write template: {name: ...}",
-        "run": "write script: {shell: ...}",
-        "retryDelay": "write retries: {backoff: {initial: ...}}",
-        "retryPolicy": "write retries: {limit: ..., retryOn: ...}",
-        "backoffLimit": "write retries: {limit: ...}",
-        "executionTimeout": "write timeout",
-        "expand": "write forEach: {items: [...]}",
-        "partial": "write the same values for all items in the task, and forEach: {items: [...]}",
-        "operator": "write image and command, or script: {shell: ...} or {python: ...}",
-        "bash": "write script: {shell: ...}",
-        "bashCommand": "write script: {shell: ...}",
-        "shell": "write script: {shell: ...}",
-        "python": "write script: {python: ...}",
-        "pythonCallable": "write script: {python: ...}",
-        "branch": "write a `when` in each of the tasks to choose from",
-        "startDate": _START,
-        "start_date": _START,
-        "schedule": "a Trigger starts runs of the whole DAG: see docs/schedules.md",
-        "onFailure": _ON_FAILURE,
-        "on_failure_callback": _ON_FAILURE,
-        "xcom": "write JSON to $TRADEWIND_OUTPUTS, and read it as tasks.NAME.outputs.KEY",
-        "xcom_push": "write JSON to $TRADEWIND_OUTPUTS, and read it as tasks.NAME.outputs.KEY",
-        "do_xcom_push": "remove it: what is in $TRADEWIND_OUTPUTS is handed on",
-        "volumes": "write podTemplate: {spec: {volumes: [...]}}",
-        "volumeMounts": "write podTemplate: {spec: {containers: [{name: main, volumeMounts: [...]}]}}",
-    },
-    "ScriptSource": {"bash": "write shell", "sh": "write shell", "source": "write shell or python"},
-    "Retries": {"delay": "write backoff: {initial: ...}", "retries": "write limit"},
-    "KeyRef": {},
-}
-"""Model -> fields of other products and their equivalents."""
 
 
 def quoted(name: str) -> str:

@@ -13,6 +13,7 @@ from tradewind.plan import pacing
 from tradewind.plan.cel import compiler
 from tradewind.plan.cel.compiler import ExpressionError, Program
 from tradewind.plan.documents.nearest import choose, listed, nearest
+from tradewind.plan.expressions.foreign import advice
 from tradewind.plan.expressions.misses import missing
 from tradewind.plan.expressions.spelling import Asking, asking, cel_name, path, plain
 from tradewind.plan.outcomes.attempt import Attempt
@@ -20,6 +21,8 @@ from tradewind.plan.outcomes.attempt import Attempt
 _TASK = re.compile(r"\btasks\.`?([A-Za-z0-9_]+)")
 _ELSEWHERE = re.compile(r"(?<![\w.])(?:params|tasks|kept|config)\.[A-Za-z_][A-Za-z0-9_]*")
 _AT_START = re.compile(r"(?<![\w.])(?:kept|config)\b|\b(?:previous|lastSuccess|latest|nextDate|trigger)\b")
+_VAR = re.compile(r"\s*var\s*\.")
+"""Airflow's variables; CEL reserves the word, and its compiler says so only."""
 _ITEM = re.compile(r"(?<![\w.])(item|index)\b")
 DATED: compiler.Variables = (
     ("run.logicalDate", "string"),
@@ -197,7 +200,7 @@ def _compiled(expression: str, scope: Scope, *wanted: str) -> tuple[Program, Ask
     asked = asking(written, variables)
     variables += tuple((name, "boolean") for name in asked.variables)
     try:
-        return compiler.compiled(asked.text, variables, lambda words: _explained(words, scope), *wanted), asked
+        return compiler.compiled(asked.text, variables, lambda words: _explained(words, scope, written), *wanted), asked
     except ExpressionError as error:
         raise ExpressionError(expression, error.problem, error.column) from None
 
@@ -216,12 +219,14 @@ def evaluate(expression: str, scope: Scope, values: Values, of_task: Callable[[s
         raise ExpressionError(expression, missing(error.problem, plain(expression), given)) from None
 
 
-def _explained(problem: str, scope: Scope) -> str:
+def _explained(problem: str, scope: Scope, expression: str) -> str:
     """The compiler's message, with what the user may have meant."""
     name = compiler.undeclared(problem)
     if not name:
-        return problem
+        return f"there is no 'var'; {advice('var', expression)}" if _VAR.match(expression) else problem
     root, _, rest = name.partition(".")
+    if root not in ROOTS and (instead := advice(name, expression)):
+        return f"there is no {name!r}; {instead}"
     first = rest.partition(".")[0]
     if root == "params":
         return _explained_param(first, scope)
