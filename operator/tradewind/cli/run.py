@@ -182,7 +182,7 @@ async def _run_there(
 ) -> bool:
     declared = await _declared(client, namespace, dag)
     if not wanted.spec.keys().isdisjoint(("only", "until")):
-        with suppress(Forbidden):  # Who may not read templates is told by the run.
+        with suppress(Forbidden):  # Without the right to read templates, the run's end says it.
             check(defined(await rendered(client, namespace, dag)), wanted.spec)
     given = (
         {**wanted.typed, **wanted.texts}

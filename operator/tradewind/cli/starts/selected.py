@@ -15,7 +15,7 @@ from tradewind.plan.runs.rework import unfit_at_start
 
 JSON_OR_TEXT = Param(type="any")
 SHOWN = 5
-"""Problems that are told at once."""
+"""Problems in one message."""
 OPTIONS = (("only", "--only"), ("until", "--until"), ("edits", "--given"))
 
 
