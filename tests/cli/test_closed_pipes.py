@@ -89,7 +89,7 @@ def test_without_any_output_commands_work(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-@pytest.mark.parametrize("command", ["lint d.yaml", "lint d.yaml -o json", "new", "--help"])
+@pytest.mark.parametrize("command", ["lint d.yaml", "lint d.yaml -o json", "explain DAG", "--help"])
 def test_a_full_disk_is_told_in_a_line(tmp_path: Path, command: str) -> None:
     (tmp_path / "d.yaml").write_text(
         "apiVersion: tradewind.dev/v1alpha1\nkind: DAG\nmetadata: {name: d}\nspec: {tasks: {a: {image: x, imag: y}}}"
