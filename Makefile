@@ -9,7 +9,7 @@ WITH_CLUSTER = PYTHONPATH=tests TRADEWIND_E2E_SINCE=$$(date -u +%Y-%m-%dT%H:%M:%
 PURE := tests/plan tests/model tests/findings/test_lint.py tests/findings/test_mistakes.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit unit-pure unit-rest e2e e2e-disruptive e2e-beside-each-other e2e-disruptive-beside-unit-pure judged nightly chaos hostile fuzz lint fix crds docs docs-site requirements sbom licences changelog audit bench soak snapshots clean
+.PHONY: help setup demo test unit unit-pure unit-rest e2e e2e-disruptive e2e-beside-each-other e2e-disruptive-beside-unit-pure judged nightly chaos hostile fuzz lint fix crds docs ui-types docs-site requirements sbom licences changelog audit bench soak snapshots clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -111,6 +111,9 @@ snapshots: $(VENV)/.stamp ## Rewrite the chart's snapshots and the table of a po
 
 docs: $(VENV)/.stamp ## Generate docs/reference.md from the models
 	$(BIN)/python -m tradewind.model.reference docs/reference.md
+
+ui-types: $(VENV)/.stamp ## Generate ui/src/api.d.ts from the models of the server's answers
+	$(BIN)/python -m tradewind.server.types ui/src/api.d.ts
 
 docs-site: $(VENV)/.stamp ## Build the site of docs/ into site/; a broken link or anchor fails
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'

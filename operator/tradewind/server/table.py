@@ -1,0 +1,5 @@
+"""All routes."""
+
+from tradewind.server.route import Route
+
+ROUTES: tuple[Route, ...] = ()
