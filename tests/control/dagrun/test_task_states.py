@@ -1,6 +1,8 @@
 """How a task of another run has ended, by the planner of an active run, by the status of an ended one."""
 
+import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -8,7 +10,14 @@ import pytest
 from plan.game import defined
 from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.dagrun.state import RunState
-from tradewind.control.dagrun.task_states import NoSuchTask, TaskStates, TasksUnreadable
+from tradewind.control.dagrun.task_states import (
+    AGAIN,
+    RUNS_KEPT,
+    STATES_KEPT,
+    NoSuchTask,
+    TaskStates,
+    TasksUnreadable,
+)
 from tradewind.control.pods.observation import Ended
 from tradewind.control.sensors.cluster_probes import RunProbe
 from tradewind.kube.client import Client
@@ -150,3 +159,52 @@ async def test_an_ended_run_is_read_once_for_each_of_its_versions() -> None:
         "status": {**status, "attempts": "a 0+1"},
     }
     assert (await probe.ask())["state"] == "Succeeded"
+
+
+class Counting:
+    """Loads the definition of a fan-out of any length, in several steps, and counts that."""
+
+    def __init__(self) -> None:
+        self.loads, self.now = 0, 0.0
+
+    async def load(self, namespace: str, name: str) -> Definition:
+        self.loads += 1
+        await asyncio.sleep(0)
+        if name == "gone":
+            raise NotFound(404, "NotFound", "there is none")
+        return defined({"f": {"forEach": {"range": {"stop": 1_000}}}})
+
+
+async def test_thousands_that_ask_at_once_for_tasks_of_an_ended_run_share_one_reading() -> None:
+    counting = Counting()
+    found = TaskStates(counting.load, lambda uid: None)
+    ended = run("Succeeded", "\n".join(f"f[{at}] 0+1" for at in range(1_000)))
+    reads = await asyncio.gather(*(found.read(ended) for _ in range(100)))
+    assert {read.of(f"f[{at}]") for at, read in enumerate(reads)} == {"Succeeded"}
+    assert counting.loads == 1
+    remembered = found.remembered("u", ended.version)
+    assert remembered is not None and remembered.of("f") == "Succeeded"
+    assert found.remembered("u", 2) is None
+
+
+async def test_as_many_states_of_ended_runs_are_kept_as_there_is_room_for() -> None:
+    counting = Counting()
+    found = TaskStates(counting.load, lambda uid: None)
+    versions = [replace(run("Failed"), version=at) for at in range(STATES_KEPT // 1_000 + 5)]
+    for version in versions:
+        await found.read(version)
+    assert [found.remembered("u", at) is None for at in range(7)] == [True] * 6 + [False]
+    for at in range(RUNS_KEPT + 1):
+        with pytest.raises(TasksUnreadable):
+            await found.read(replace(run("Failed", revision="gone"), version=10_000 + at))
+    assert found.remembered("u", versions[-1].version) is None
+
+
+async def test_a_run_that_can_not_be_read_is_read_again_after_a_while() -> None:
+    counting = Counting()
+    found = TaskStates(counting.load, lambda uid: None, lambda: counting.now)
+    for now, loads in ((0.0, 1), (AGAIN, 1), (AGAIN + 1, 2)):
+        counting.now = now
+        with pytest.raises(TasksUnreadable, match="the tasks of run r can't be read: 404"):
+            await found.read(run("Failed", revision="gone"))
+        assert counting.loads == loads

@@ -14,6 +14,7 @@ from tradewind.control.pods.tracker import PodTracker
 from tradewind.kube.log_fields import extra
 from tradewind.kube.pod import Metadata, Pod
 from tradewind.model.duration import seconds
+from tradewind.plan import pacing
 from tradewind.plan.cel.error import ExpressionError
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.outcomes.attempt import FAILURES, SKIPPED_ITSELF, SUPERSEDED, Attempt, parse_key
@@ -240,7 +241,9 @@ def belongs(meta: Metadata, run: Run) -> bool:
 def picture(run: Run, definition: Definition, pods: Mapping[str, Pod]) -> RunState:
     """The current state of a run for display: all pods observed, and one decision of the planner made."""
     state = RunState(run)
+    pacing.pause()
     planner = state.bind(definition, pods, 0.0, 0.0)
+    pacing.pause()
     state.absorb(pods, 0.0)
     planner.decide(0.0)
     if tasks := planner.asks_previous():

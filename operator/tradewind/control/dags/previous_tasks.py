@@ -1,6 +1,6 @@
 """Tasks that wait for the same task of the run before (waitForPrevious of a task)."""
 
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
 from tradewind.control.dagrun.run import Run, read_run
@@ -23,8 +23,6 @@ LOOKED_THROUGH_AT_NEWS = 10_000
 """The same if the run before changes all the time."""
 SOON = 1.0
 """The same while the run before is active and its tasks are not in memory, as after a restart."""
-REMEMBERED = 4_096
-"""Ends of tasks of ended runs in memory."""
 LETS_START = frozenset({State.SUCCEEDED, State.SKIPPED})
 
 
@@ -44,8 +42,6 @@ class PreviousTasks:
         self._waiting: defaultdict[Key, dict[str, float]] = defaultdict(dict)
         """Uids of the runs that wait for a run, by its namespace and name, and the seconds after which they ask: a DAG may have
         very many runs, and a run may write its status often."""
-        self._ended: OrderedDict[tuple[str, int, str], str] = OrderedDict()
-        """How tasks of ended runs have ended, by uid and version of the run, and task."""
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created, changed or deleted, or its status was written."""
@@ -73,24 +69,27 @@ class PreviousTasks:
         state = self._states.get(found.uid)
         active = state is not None and not state.run.final
         which = f"run {found.name} of {stamp(found.moment)}"
-        if not active:
-            ends = {task: self._ended.get((found.uid, found.version, task)) for task in tasks}
-            if None not in ends.values():
-                return {task: _words(task, which, end or "") for task, end in ends.items()}, LOOK_AGAIN
         try:
-            other = state.run if state else read_run(await self._client.get(RUNS, namespace, found.name))
-        except NotFound:
-            other = None
-        if other is None or other.uid != found.uid:
-            self._values.lost(namespace, found)
-            return dict.fromkeys(tasks, f"waits for {which}, which is being looked up"), SOON
-        try:
-            read = await self._ends.read(other)
+            read, phase = None if active else self._ends.remembered(found.uid, found.version), ""
+            if read is None:
+                other = await self._run(namespace, found, state)
+                if other is None:
+                    self._values.lost(namespace, found)
+                    return dict.fromkeys(tasks, f"waits for {which}, which is being looked up"), SOON
+                read, phase = await self._ends.read(other), other.phase
         except TasksUnreadable as error:
             words = f"waits for {which} (waitForPrevious), but {error}: delete it to go on without it"
             return dict.fromkeys(tasks, words), LOOK_AGAIN
-        again = LOOK_AGAIN if read.planner or other.phase in ("", "Queued") else SOON
+        again = LOOK_AGAIN if read.known or phase in ("", "Queued") else SOON
         return {task: self._read(read, task, which) for task in tasks}, again
+
+    async def _run(self, namespace: str, found: Entry, state: RunState | None) -> Run | None:
+        """The run before; None if there is none of that uid any more."""
+        try:
+            run = state.run if state else read_run(await self._client.get(RUNS, namespace, found.name))
+        except NotFound:
+            return None
+        return run if run.uid == found.uid else None
 
     def _read(self, read: TaskEnds, task: str, which: str) -> str:
         try:
@@ -99,10 +98,6 @@ class PreviousTasks:
             end = State.SKIPPED  # The DAG did not have it then.
         except TasksUnreadable as error:
             return f"waits for {which} (waitForPrevious), but {error}"
-        if read.run.final:
-            self._ended[read.run.uid, read.run.version, task] = end
-            if len(self._ended) > REMEMBERED:
-                self._ended.popitem(last=False)
         return _words(task, which, end)
 
 
