@@ -9,7 +9,7 @@ WITH_CLUSTER = PYTHONPATH=tests TRADEWIND_E2E_SINCE=$$(date -u +%Y-%m-%dT%H:%M:%
 PURE := tests/plan tests/model tests/findings/test_lint.py tests/findings/test_mistakes.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit unit-pure unit-rest e2e e2e-disruptive e2e-beside-each-other e2e-disruptive-beside-unit-pure judged nightly chaos hostile fuzz lint fix crds docs ui-types docs-site requirements sbom licences changelog audit bench soak snapshots clean
+.PHONY: help setup demo test unit unit-pure unit-rest e2e e2e-disruptive e2e-beside-each-other e2e-disruptive-beside-unit-pure judged nightly chaos hostile fuzz lint fix crds docs ui-types docs-site requirements sbom licences changelog audit bench soak snapshots ui ui-check clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -118,6 +118,13 @@ ui-types: $(VENV)/.stamp ## Generate ui/src/api.d.ts from the models of the serv
 docs-site: $(VENV)/.stamp ## Build the site of docs/ into site/; a broken link or anchor fails
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+ui: ## Build the web UI into operator/tradewind/server/static/, with this machine's Node or one from PyPI
+	@$(PYTHON) ui/make.py build
+
+ui-check: ## Types, lint, format and unit tests of the web UI; `python ui/make.py fix` formats
+	@$(PYTHON) ui/make.py check
+	@$(PYTHON) ui/make.py test
 
 bench: $(VENV)/.stamp ## Measure every shape beside its floor (half an hour); writes bench/results/
 	PYTHONPATH=tests:. $(BIN)/python -m bench

@@ -1,0 +1,48 @@
+/** Who looks, and the token of the link: traded for a cookie, then taken out of the address. */
+
+import { signal } from "@preact/signals";
+import type { MeAnswer } from "../api";
+import { Failed, post, read } from "./client";
+import { unauthorized } from "./resource";
+
+export const me = signal<MeAnswer | null>(null);
+export const startProblem = signal<Failed | null>(null);
+
+export async function start(): Promise<void> {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (token) {
+    history.replaceState(null, "", location.pathname + location.search);
+    try {
+      await post("session", { token });
+      unauthorized.value = false;
+    } catch (error) {
+      if (error instanceof Failed && error.problem.status === 0) startProblem.value = error;
+      else unauthorized.value = true;
+      return;
+    }
+  }
+  await identify();
+}
+
+let due: ReturnType<typeof setTimeout> | undefined;
+
+export async function identify(): Promise<void> {
+  clearTimeout(due);
+  try {
+    me.value = (await read<MeAnswer>("me", null, new AbortController().signal)).data;
+    startProblem.value = null;
+  } catch (error) {
+    const failed = error instanceof Failed ? error : new Failed({ title: String(error), detail: "", status: 0 });
+    if (failed.problem.status === 401) unauthorized.value = true;
+    else {
+      startProblem.value = failed;
+      due = setTimeout(identify, 4000);
+    }
+  }
+}
+
+/** Whether buttons for this are shown enabled; the write itself is what decides. */
+export function may(namespace: string, resource: string, verb: string): boolean {
+  const rights = me.value?.can[namespace]?.[resource];
+  return rights === undefined ? me.value?.can[namespace] === undefined : rights.includes(verb) || rights.includes("*");
+}

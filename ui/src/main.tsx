@@ -1,0 +1,13 @@
+import { render } from "preact";
+import "./style/tokens.css";
+import "./style/base.css";
+import "./style/shell.css";
+import "./style/parts.css";
+import "./style/screens.css";
+import { start } from "./api/session";
+import { App } from "./app";
+import { startLanguage } from "./i18n";
+
+const root = document.getElementById("app")!;
+void startLanguage().then(() => render(<App />, root));
+void start();

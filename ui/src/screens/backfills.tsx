@@ -1,0 +1,4 @@
+import { Empty } from "../parts/basic";
+export function Screen() {
+  return <Empty title="backfills" />;
+}
