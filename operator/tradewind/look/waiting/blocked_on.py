@@ -10,7 +10,7 @@ SHOWN = 5
 def blocked(planner: Planner, task: str, index: int | None) -> str:
     """`waits for load, clean (running)`: dependencies, and tasks in expressions, that have not ended, by state. `index`
     is an item's."""
-    gate = planner.ledger.gate(task, index)
+    gate = planner.ledger.gate(task, planner.ledger.counterpart(task, index))
     names = dict.fromkeys((*gate.dependencies, *gate.needs))
     standing = {name: gate.state(name) for name in names}
     ranked = sorted((_ORDER.index(state), name) for name, state in standing.items() if state not in FINAL)

@@ -7,6 +7,7 @@ from tradewind.model.fan_out import ForEach
 from tradewind.model.shown import counted
 from tradewind.plan.dags.fan_out import hopeless, outcome
 from tradewind.plan.outcomes.state import FINAL, LIVE, State
+from tradewind.plan.runs.gate import Ruling
 from tradewind.plan.runs.unit import Unit
 
 
@@ -24,8 +25,18 @@ class Group:
     """Whether nothing more runs, since it can't succeed any more and fails fast."""
     news: list[str] | None = None
     """For a handler, the tasks that may have ended since it was settled last; None for others."""
+    rulings: dict[State, Ruling] = field(default_factory=dict)
+    """For a chained fan-out, by the state of a counterpart, what its gate says of such items; kept until a task before it
+    ends."""
+    outdated: dict[State, Ruling] | None = None
+    """The rulings before a task before it ended, until the fan-out is settled."""
     awaited: int = 0
     """For a handler, the number of tasks that have not ended."""
+
+    def outdate(self) -> None:
+        """A task before it has ended."""
+        self.outdated = self.rulings if self.outdated is None else {}
+        self.rulings = {}
 
     @property
     def live(self) -> int:

@@ -365,6 +365,8 @@ class Planner:
 
     def _mark_all(self) -> None:
         self._outcome = None
+        for group in self.ledger.groups.values():
+            group.rulings, group.outdated = {}, None
         for key in (*self.ledger.groups, *self.ledger.units):
             self._mark(key)
 
@@ -480,6 +482,8 @@ class Planner:
             return
         if group.news:
             self._grow(group, group.news)
+        if group.outdated is not None:
+            self._mark_ruled(group, group.outdated)
         if group.units is None and group.news is None:
             state, why = self._expand(group)
             why = brief(why, WHY_LIMIT)
@@ -569,7 +573,7 @@ class Planner:
         if fixed and any(self.ledger.states[other] not in FINAL for other in self.definition.graph.upstream[name]):
             return State.BLOCKED, ""
         if not above and not fixed:
-            ruled = ruling(self.ledger.gate(name, None))
+            ruled = ruling(self.ledger.gate(name))
             if ruled[0] is State.READY and task.when and not names_item(task.when) and not parent:
                 ruled = condition(task, scope, self.ledger.values(name, None, None), self.ledger.of_task) or ruled
             if ruled[0] is not State.READY:
@@ -621,25 +625,57 @@ class Planner:
             if name in self.definition.handlers:
                 continue
             if group and group.units is not None:
-                for unit in group.units:
-                    self._mark(unit.key)
-            else:
-                self._mark(name)
+                group.outdate()
+            self._mark(name)
+
+    def _mark_ruled(self, group: Group, before: Mapping[State, Ruling]) -> None:
+        """Marks the items for which the end of a task before them can have changed something: of a chained fan-out, those
+        for which the gate says something else now. What a gate has let through stays so."""
+        group.outdated = None
+        stop = self._stopping(group.task, group)
+        same = {state for state, ruled in before.items() if self._ruling(group.task, state, stop) == ruled}
+        for unit in group.units or ():
+            if unit.state is State.BLOCKED and self._counterpart(unit) not in same:
+                self._mark(unit.key)
+
+    def _ruling(self, task: str, counterpart: State | None, stop: tuple[str, str] | None) -> Ruling:
+        """What the gate of a task says or, with the state of a counterpart, that of such items of a chained fan-out: of these
+        it is asked once, not for each. If nothing more may run, a rule that takes long is not evaluated."""
+        own = self.definition.tasks[task]
+        shared = counterpart is not None and not own.teardown and not own.on_exit
+        rulings = self.ledger.groups[task].rulings if shared else {}
+        if counterpart and (known := rulings.get(counterpart)):
+            return known
+        gate = self.ledger.gate(task, counterpart)
+        if stop is None:
+            found = ruling(gate)
+        else:
+            try:
+                with pacing.hurried():
+                    found = ruling(gate)
+            except pacing.TooLong:
+                found = State.CANCELLED, stop[1]
+        if counterpart:
+            rulings[counterpart] = found
+        return found
+
+    def _counterpart(self, unit: Unit) -> State | None:
+        """The state of the counterpart of an item of a chained fan-out, BLOCKED before its end; None for other units."""
+        state = self.ledger.counterpart(unit.task, unit.index)
+        return state if state is None or state in FINAL else State.BLOCKED
 
     def _shut(self, unit: Unit) -> Ruling | None:
         """The ruling that keeps a unit from running again, if any: tasks before it were cleared since it ran."""
         if unit.task in self.definition.handlers:
             return None
-        parent = self.definition.tasks[unit.task].for_each
-        ruled = ruling(self.ledger.gate(unit.task, unit.index if parent and parent.items_of else None))
+        ruled = self._ruling(unit.task, self._counterpart(unit), None)
         return None if ruled[0] is State.READY else ruled
 
     def _admit(self, unit: Unit, stop: tuple[str, str] | None) -> Ruling:
         """Whether a unit without attempts may run. If nothing more may, a condition that takes long is not evaluated."""
-        task = self.definition.tasks[unit.task]
-        parent = task.for_each.items_of if task.for_each else None
-        if unit.index is None or parent:
-            ruled = ruling(self.ledger.gate(unit.task, unit.index if parent else None))
+        task, counterpart = self.definition.tasks[unit.task], self._counterpart(unit)
+        if unit.index is None or counterpart:
+            ruled = self._ruling(unit.task, counterpart, stop)
             if ruled[0] is not State.READY:
                 return ruled
         else:

@@ -148,14 +148,21 @@ class TaskLedger:
             named = ""
         return (named or written(unit.item))[:80]
 
-    def gate(self, name: str, index: int | None) -> Gate:
-        """The gate of a task or, with an index, of an item of a chained fan-out."""
+    def counterpart(self, name: str, index: int | None) -> State | None:
+        """The state of the counterpart of an item of a chained fan-out; None for other units."""
+        source = self.definition.tasks[name].for_each
+        if index is None or source is None or source.items_of is None:
+            return None
+        return self.units[f"{source.items_of}[{index}]"].state
+
+    def gate(self, name: str, counterpart: State | None = None) -> Gate:
+        """The gate of a task or, with the state of a counterpart, of an item of a chained fan-out."""
         task, dependencies = self.definition.tasks[name], self.definition.graph.upstream[name]
-        parent = task.for_each.items_of if task.for_each and index is not None else None
+        parent = task.for_each.items_of if task.for_each and counterpart else None
         counts: Mapping[State, int] = self.counts[name]
 
         def state(other: str) -> State:
-            return self.units[f"{other}[{index}]"].state if other == parent else self.states[other]
+            return counterpart if counterpart and other == parent else self.states[other]
 
         if parent:
             counts = Counter(counts)
