@@ -94,6 +94,22 @@ def test_a_rejection_that_ends_as_skipped_is_none(action: str) -> None:
     assert taken(game) == {"check", "beside"}
 
 
+@pytest.mark.parametrize("asks", [{"approval": {}}, {"dag": {"name": "other"}}], ids=["approval", "sub-DAG"])
+def test_an_item_of_which_the_rejection_ends_as_skipped_is_none(asks: Any) -> None:
+    """The fan-out succeeds with its other items, but not all of them were approved."""
+    items = {"forEach": {"range": {"stop": 3}}, "skipOn": "reason in ['Declined', 'SubDAGFailed']", "when": "index > 0"}
+    tasks = {**TASKS, "ok": {"dependsOn": ["check"], **asks, **items}}
+    game, within = until("ok", "gate", tasks=tasks), ("other",) if "dag" in asks else ()
+    for start in [start for start in waiting(game) if start.task == "ok"]:
+        game.start(start)
+        game.end(start.key, "SkippedItself" if start.index == 2 else "", {} if start.index == 2 else YES)
+    game.plan()
+    assert game.states()["ok"] == "Succeeded"
+    assert [game.states()[f"ok[{at}]"] for at in range(3)] == ["Skipped", "Succeeded", "Skipped"]
+    assert problems(game, edit("Succeed", "deploy"), within=within)
+    assert taken(game, within=within) == {"check", "beside"}
+
+
 def test_items_of_an_approval_are_decided_one_by_one() -> None:
     tasks = {**TASKS, "ok": {**TASKS["ok"], "forEach": {"range": {"stop": 2}}}}
     game = until("ok", tasks=tasks)

@@ -125,8 +125,10 @@ def passed_over(planner: Planner, task: str) -> bool:
 
 def decided(planner: Planner, task: str) -> bool:
     """Whether an approval, or a run that asks for some, ended by itself, here or in the run whose decisions this one
-    reuses."""
+    reuses. An item that was declined and ended as skipped (skipOn) is no decision in its favour."""
     units = planner.ledger.members(task) if planner.ledger.states.get(task) is State.SUCCEEDED else ()
+    if any(unit.state is State.SKIPPED and unit.ended for unit in units):
+        return False
     return bool(units) and all(
         unit.state is not State.SUCCEEDED
         or unit.why.startswith(DECIDED)
