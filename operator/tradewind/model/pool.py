@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from tradewind.model.base import Model, Name, ShortText, crd, rule
+from tradewind.model.base import DNS_LABEL, TEMPLATED, Model, Name, ShortText, crd, rule
 from tradewind.model.condition import Conditions
 from tradewind.model.object_change import LabelSelector
 
@@ -14,8 +14,8 @@ PoolKind = Literal["Pool", "ClusterPool"]
 class PoolClaim(Model):
     """Slots of a pool that a task holds while it runs."""
 
-    name: Name
-    """Name of the pool."""
+    name: Annotated[str, Field(min_length=1, max_length=1_024, pattern=rf"{DNS_LABEL}|{TEMPLATED}")]
+    """Name of the pool. `$[[ ]]` over params and run is rendered when the run starts, e.g. `erp-$[[ params.region ]]`."""
     kind: PoolKind = "Pool"
     """Pool: a pool in the run's namespace. ClusterPool: a pool shared by all namespaces."""
     slots: Annotated[int, Field(ge=1, le=10_000)] = 1

@@ -8,6 +8,7 @@ from tradewind.cli.manifests.document import Document, Refusal
 from tradewind.cli.manifests.documents import DocumentSet
 from tradewind.plan.documents.parts import bodies, tasks
 from tradewind.plan.documents.place import Place
+from tradewind.plan.expressions.literal import OPEN
 
 WAY = "add it to the manifest, or pass its file with another -f"
 REFERENCES = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}
@@ -73,6 +74,8 @@ def _named(document: Document, shelf: DocumentSet, params: Params) -> Iterator[t
         if asked := (body.get("sensor") or {}).get("run"):
             yield at(f"{path}.sensor.run.dag"), "DAG", asked["dag"], ""
         for index, claim in enumerate(body.get("pools") or ()):
+            if OPEN in claim["name"]:
+                continue  # A run without it waits and says so.
             yield at(f"{path}.pools[{index}].name"), claim.get("kind") or "Pool", claim["name"], ""
     for name, source in (spec.get("config") or {}).items():
         yield at(f"spec.config.{name}.configMap"), "ConfigMap", str(source["configMap"]), ""

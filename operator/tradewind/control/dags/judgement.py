@@ -13,6 +13,7 @@ from tradewind.plan.dags import expression_sites, uninterpolated
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.dags.local_dags import uncalled
 from tradewind.plan.documents.problem import Invalid, Problem
+from tradewind.plan.expressions.literal import OPEN
 from tradewind.plan.templates.render import Ref, render
 
 T = TypeVar("T")
@@ -88,7 +89,7 @@ def about(tried: str, namespace: str, definition: Definition) -> About:
     claims: dict[str, str] = {}
     for path, task in definition.all_tasks:
         for index, claim in enumerate(task.pools):
-            if claim.kind == "ClusterPool":
+            if claim.kind == "ClusterPool" and OPEN not in claim.name:
                 claims.setdefault(claim.name, f"{path}.pools[{index}].name")
     found = [str(problem) for problem in notes(definition)]
     return About(pods(tried, namespace, definition) if tried else {}, claims, found)

@@ -213,8 +213,10 @@ class RunFeed:
         """The slots that the task which made a run claims, as far as it is known: anyone who may change the run may change its labels."""
         state = self._table.states.get(caller.uid)
         planner = state.planner if state and state.run.namespace == run.namespace else None
-        task = planner.definition.tasks.get(parse_key(caller.task)[0]) if planner else None
-        return run.slots if task is None else {pool_id(item, run.namespace): item.slots for item in task.pools}
+        task = parse_key(caller.task)[0]
+        if planner is None or task not in planner.definition.tasks:
+            return run.slots
+        return {pool_id(item, run.namespace): item.slots for item in planner.ledger.pools(task)}
 
     def forget(self, run: Run, for_now: bool = False) -> None:
         """Drops a run from memory. `for_now`, while it can't be read, its pods are kept."""

@@ -39,6 +39,7 @@ from tradewind.plan.expressions.typed_values import resolve
 from tradewind.plan.outcomes.attempt import CANCELLED, Fixed
 from tradewind.plan.runs.approved import Approvals
 from tradewind.plan.runs.rework import reuse_problems, taken_over, unfit_at_start
+from tradewind.plan.starts import pool_names
 from tradewind.plan.starts.run_labels import rendered
 from tradewind.plan.starts.start_values import variables
 from tradewind.plan.templates.render import Ref, render, uses_templates
@@ -422,9 +423,10 @@ def look_again(waited: float) -> float:
 
 
 def _labels(run: Run, definition: Definition, params: Mapping[str, Any]) -> Mapping[str, str]:
-    """The labels that its DAG gives a run. Raises Invalid."""
+    """The labels that its DAG gives a run. Raises Invalid, for names of pools too."""
     wanted = definition.spec.run_labels
     facts = replace(run.facts, params=params)
+    pool_names.check(definition.tasks, definition.waiting_scope, facts.values())
     return rendered(wanted, definition.waiting_scope, facts.values()) if wanted else {}
 
 

@@ -111,7 +111,7 @@ class _Look:
         return began if before is None else max(began, self.trail.end(before))
 
     def _claims(self, unit: Unit) -> tuple[Any, ...]:
-        return tuple(self.planner.definition.tasks[unit.task].pools)
+        return self.planner.ledger.pools(unit.task)
 
     def _lane(self, unit: Unit) -> tuple[Any, ...]:
         return (unit.task if unit.index is not None else "", self._claims(unit))

@@ -29,6 +29,7 @@ from tradewind.plan.expressions.typed_values import problem_with, problem_with_b
 from tradewind.plan.outcomes.trigger_rule import RULES
 from tradewind.plan.pods import container_values
 from tradewind.plan.sensors import sensor
+from tradewind.plan.starts import pool_names
 
 _DOTTED = re.compile(rf"([A-Za-z][\w-]*)\.({'|'.join(FUNCTIONS)})\b")
 """`a.Succeeded`, as in Argo."""
@@ -304,6 +305,9 @@ def expressions(definition: Definition, also: Also = lambda _: None) -> Iterator
         yield from _compiles(f"spec.outputs.{name}", text, definition.final_scope, (), also)
     if key := definition.spec.concurrency_key:
         yield from _compiles("spec.concurrencyKey", key, definition.waiting_scope, (), also)
+    yield from pool_names.too_many(definition.tasks)
+    for name, index, claim in pool_names.templated(definition.tasks):
+        yield from _renders(f"spec.tasks.{name}.pools[{index}].name", claim.name, definition.waiting_scope, also)
     for name, text in definition.spec.run_labels.items():
         if "$[[" in text:
             yield from _renders(f"spec.runLabels.{name[:80]}", text, definition.waiting_scope, also)

@@ -96,7 +96,7 @@ def _start(ledger: TaskLedger, unit: Unit, entry: Entry) -> Start:
         unit.next,
         unit.why,
         -entry[0],
-        tuple(ledger.definition.tasks[unit.task].pools),
+        ledger.pools(unit.task),
         entry[1],
         ooms=sum(attempt.reason == "OOMKilled" for attempt in unit.ended),
         avoid_spot=terms.retries.avoid_spot and last_chance,

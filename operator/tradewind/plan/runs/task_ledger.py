@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from tradewind.model.bounded import TEXT_SHOWN
+from tradewind.model.pool import PoolClaim
 from tradewind.model.shown import brief
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.dags import fan_out
@@ -21,6 +22,7 @@ from tradewind.plan.runs.gate import Gate
 from tradewind.plan.runs.item_group import Group
 from tradewind.plan.runs.ready_queue import LaneKey, ReadyQueue, Way
 from tradewind.plan.runs.unit import Unit
+from tradewind.plan.starts import pool_names
 
 
 class TaskLedger:
@@ -38,6 +40,7 @@ class TaskLedger:
         the run ends, and why: it is called once all but the exit tasks have ended."""
         self.definition, self.run, self.fixed, self.ends, self.left_out = definition, run, fixed, ends, left_out
         self.values_of_run = {**run.values(), **_fractions(definition, run)}
+        self._claims = pool_names.claims(definition.tasks, definition.waiting_scope, self.values_of_run)
         self.outputs: dict[str, Mapping[str, Any]] = {}
         """Outputs, by task or item."""
         self._scopes: dict[str, Scope] = {}
@@ -97,7 +100,7 @@ class TaskLedger:
         state, task = unit.state, self.definition.tasks[unit.task]
         if way is not Way.FREE:
             self.alive += (state in LIVE) - (before in LIVE)
-        lane = (unit.task if unit.index is not None else "", tuple(task.pools), way)
+        lane = (unit.task if unit.index is not None else "", self.pools(unit.task), way)
         entry = (-task.priority, self.definition.links.place[unit.task], -1 if unit.index is None else unit.index)
         if before is State.READY:
             self.lanes[lane].remove(entry)
@@ -125,6 +128,10 @@ class TaskLedger:
                 self.counts[name][counted] += 1
 
     # What there is.
+
+    def pools(self, task: str) -> tuple[PoolClaim, ...]:
+        """The slots that a task, or each of its items, claims in this run."""
+        return self._claims.get(task) or tuple(self.definition.tasks[task].pools)
 
     def counted(self, task: str, state: State) -> State:
         """The state that an ended dependency counts as."""

@@ -1,0 +1,87 @@
+"""The pools that a run's tasks claim, where names depend on the run: a lock for each region, `$[[ params.region ]]`."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tradewind.model.base import DNS_LABEL, NAMED
+from tradewind.model.pool import PoolClaim
+from tradewind.model.task import Task
+from tradewind.plan import pacing
+from tradewind.plan.cel.error import ExpressionError
+from tradewind.plan.documents.problem import Invalid, Problem
+from tradewind.plan.expressions.interpolation import render, written
+from tradewind.plan.expressions.literal import OPEN
+from tradewind.plan.expressions.scope import Scope, evaluate
+
+MOST_NAMES = 8
+"""Different texts with expressions among the names of a DAG's pools: each is evaluated whenever a run's plan is made."""
+UNKNOWN = ""
+"""The name that stands for one that can't be computed. No pool has it, so that nothing starts."""
+
+
+def templated(tasks: Mapping[str, Task]) -> Iterator[tuple[str, int, PoolClaim]]:
+    """Task, index and claim, where the pool's name has an expression."""
+    for name, task in pacing.each(tasks.items()):
+        for index, claim in enumerate(task.pools):
+            if OPEN in claim.name:
+                yield name, index, claim
+
+
+def too_many(tasks: Mapping[str, Task]) -> Iterator[Problem]:
+    """A problem if names of pools have more different expressions than are evaluated for a run."""
+    seen = set[str]()
+    for name, index, claim in templated(tasks):
+        seen.add(claim.name)
+        if len(seen) > MOST_NAMES:
+            what = f"more than {MOST_NAMES} different expressions name pools in this DAG"
+            yield Problem(f"spec.tasks.{name}.pools[{index}].name", what, "compute the name once, in a param")
+            return
+
+
+def claims(tasks: Mapping[str, Task], scope: Scope, values: Mapping[str, Any]) -> dict[str, tuple[PoolClaim, ...]]:
+    """By task: the claims of a run with these values. Only tasks with an expression in the name of a pool are listed."""
+    names = _Names(scope, values)
+    return {
+        name: tuple(claim.model_copy(update={"name": names.get(claim.name)[0]}) for claim in task.pools)
+        for name in {name: None for name, _, _ in templated(tasks)}
+        for task in (tasks[name],)
+    }
+
+
+def check(tasks: Mapping[str, Task], scope: Scope, values: Mapping[str, Any]) -> None:
+    """Raises Invalid if a name of a pool can't be computed for a run with these values, or is not one."""
+    names, problems = _Names(scope, values), []
+    for name, index, claim in templated(tasks):
+        if problem := names.get(claim.name)[1]:
+            path = f"spec.tasks.{name}.pools[{index}].name"
+            problems.append(Problem(path, problem.what, problem.instead))
+    if problems:
+        raise Invalid(problems)
+
+
+class _Names:
+    """Rendered names, each text once."""
+
+    def __init__(self, scope: Scope, values: Mapping[str, Any]) -> None:
+        self._scope, self._values = scope, values
+        self._known: dict[str, tuple[str, Problem | None]] = {}
+
+    def get(self, text: str) -> tuple[str, Problem | None]:
+        """The name, and what is wrong with it."""
+        if OPEN not in text:
+            return text, None
+        if text not in self._known:
+            self._known[text] = self._rendered(text)
+        return self._known[text]
+
+    def _rendered(self, text: str) -> tuple[str, Problem | None]:
+        try:
+            name = render(
+                text, lambda expression: evaluate(expression, self._scope, self._values, lambda _: {}), written
+            )
+        except ExpressionError as error:
+            return UNKNOWN, Problem("", str(error))
+        if not re.fullmatch(DNS_LABEL, name):
+            return UNKNOWN, Problem("", f"{name[:63]!r} is not the name of a pool", NAMED[DNS_LABEL])
+        return name, None
