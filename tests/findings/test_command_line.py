@@ -18,6 +18,7 @@ from tradewind.cli.main import main
 from tradewind.cli.objects.targets import target, targets
 from tradewind.cli.shell.commands import COMMANDS, SECTIONS
 from tradewind.cli.shell.examples import EXAMPLES
+from tradewind.cli.shell.group import ELSEWHERE
 from tradewind.kube.resources import BACKFILLS, DAGS, RUNS, TRIGGERS
 from tradewind.local.session import session
 from worlds.commands import program
@@ -38,6 +39,8 @@ def cli(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (["runn"], "there is no command 'runn'; did you mean run?"),
         (["run", "dag.yaml"], "dag.yaml is a file: write -f dag.yaml"),
         (["describe", "dag", "dag.yaml"], "dag.yaml is a file: a DAG is wanted here"),
+        (["dags", "list"], "there is no command 'dags list'; did you mean get dags?"),
+        (["tasks", "test", "d"], "there is no command 'tasks test'; did you mean run -f FILE --only TASK?"),
         (["init"], "there is no command 'init'; did you mean new?"),
         (["run", "d", "--name", "Rel_1"], "'Rel_1' is not the name of a DAGRun: use lower-case letters, digits,"),
         (["run", "-f", "d.yaml", "--name", "x" * 80], "80 characters; the name of a DAGRun has at most 63"),
@@ -497,3 +500,9 @@ async def test_backfills_are_waited_for_and_told_to_programs(tmp_path: Path) -> 
         await there.client.patch(BACKFILLS, "default", "may", {"status": done}, "status")
         assert await there.tradewind("wait", "bf/may") == "backfill/may Succeeded: all\n"
         assert await there.tradewind("watch", "backfill/may") == "Succeeded 2/2: all\n"
+
+
+@pytest.mark.parametrize("theirs", ELSEWHERE)
+def test_what_is_suggested_for_a_foreign_command_is_a_command(theirs: str) -> None:
+    first = re.split(r"[ ;]", ELSEWHERE[theirs])[0]
+    assert first in (*COMMANDS, "kubectl") and theirs not in COMMANDS

@@ -15,24 +15,56 @@ from tradewind.plan.documents.nearest import nearest
 SHARED = ("namespace", "all_namespaces", "context", "kubeconfig")
 """Options that may precede the command too."""
 
-ELSEWHERE = {
+ELSEWHERE: dict[str, str] = {
     "init": "new",
     "create": "apply",
-    "trigger": "run",
-    "submit": "run",
-    "list": "get",
-    "ls": "get",
-    "status": "describe",
+    "trigger": "run DAG",
+    "submit": "run DAG, or run -f FILE",
+    "start": "run DAG",
+    "dags trigger": "run DAG",
+    "dags list": "get dags",
+    "dags list-runs": "get runs",
+    "dags pause": "suspend dag/DAG",
+    "dags unpause": "resume dag/DAG",
+    "dags show": "describe dag DAG",
+    "dags details": "describe dag DAG",
+    "dags test": "run -f FILE --logical-date DATE",
+    "dags delete": "delete dag/DAG",
+    "dags backfill": "backfill DAG",
+    "dags next-execution": "plan --dag DAG",
+    "dags": "get dags",
+    "dag": "get dags",
+    "runs": "get runs",
+    "cron": "get triggers",
+    "list": "get runs",
+    "ls": "get runs",
+    "tasks list": "describe dag DAG",
+    "tasks test": "run -f FILE --only TASK",
+    "tasks run": "run -f FILE --only TASK",
+    "tasks clear": "clear RUN TASK",
+    "tasks render": "render DAG",
+    "tasks state": "describe RUN",
+    "tasks": "describe RUN",
+    "test": "run -f FILE",
+    "pools": "get pools",
+    "assets": "get assets",
+    "variables": "kubectl create configmap, which a DAG reads by spec.config",
+    "connections": "kubectl create secret, which a task reads by env",
+    "status": "describe RUN",
     "show": "describe",
-    "stop": "cancel",
-    "terminate": "cancel",
-    "validate": "lint",
-    "check": "lint",
-    "pause": "suspend",
-    "unpause": "resume",
-    "resubmit": "rerun",
+    "stop": "cancel RUN",
+    "kill": "cancel --terminate RUN",
+    "terminate": "cancel --terminate RUN",
+    "validate": "lint FILE",
+    "check": "lint FILE",
+    "pause": "suspend dag/DAG",
+    "unpause": "resume dag/DAG",
+    "resubmit": "rerun RUN",
+    "scheduler": "operator",
+    "standalone": "dev",
+    "db": "get; Kubernetes is the database",
 }
-"""Names of other products' commands, with the ones here."""
+"""Commands of other products, of one word or two, with what to write here."""
 
 
 class Commands(click.Group):
@@ -67,8 +99,10 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command of these arguments. Options before it become its defaults. Raises UsageError."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            meant = ELSEWHERE.get(args[0]) or nearest(args[0], COMMANDS)
-            raise click.UsageError(f"there is no command {args[0]!r}{f'; did you mean {meant}?' if meant else ''}", ctx)
+            two = " ".join(args[:2])
+            asked = two if two in ELSEWHERE else args[0]
+            meant = ELSEWHERE.get(asked) or nearest(asked, COMMANDS)
+            raise click.UsageError(f"there is no command {asked!r}{f'; did you mean {meant}?' if meant else ''}", ctx)
         name, command, rest = super().resolve_command(ctx, args)
         given = {option: value for option in SHARED if (value := ctx.params.get(option))}
         if given and command:
