@@ -83,6 +83,18 @@ dag_success_due = Gauge(
     DAG,
     registry=REGISTRY,
 )
+dag_deadlines_missed = Counter(
+    "tradewind_dag_deadlines_missed",
+    "Runs that have missed a deadline, their own or one of a task, by DAG. DAGs beyond the limit are counted together, as _other.",
+    DAG,
+    registry=REGISTRY,
+)
+dag_runs_late = Gauge(
+    "tradewind_dag_runs_late",
+    "Runs that have missed a deadline and have not ended, by DAG.",
+    DAG,
+    registry=REGISTRY,
+)
 dags_unlabelled = Gauge(
     "tradewind_dags_unlabelled",
     "DAGs without series of their own, because there are more than the limit allows.",

@@ -17,6 +17,8 @@ OWN = (
     metrics.dag_last_success,
     metrics.dag_last_failure,
     metrics.dag_success_due,
+    metrics.dag_deadlines_missed,
+    metrics.dag_runs_late,
 )
 
 
@@ -32,9 +34,11 @@ def dag(name: str, namespace: str = "ns", **spec: Any) -> dict[str, Any]:
     return {"metadata": meta, "spec": spec}
 
 
-def run(of: str, phase: str, ended: float = 0, uid: str = "u", namespace: str = "ns") -> Run:
+def run(of: str, phase: str, ended: float = 0, uid: str = "u", namespace: str = "ns", late: bool = False) -> Run:
     times = {"startedAt": stamp(ended - 30), "finishedAt": stamp(ended)} if ended else {}
-    return Run(uid, namespace, uid, 1, 1, 900, False, of, {}, "Running", {"phase": phase, **times})
+    conditions = [{"type": "DeadlineMissed", "status": "True", "message": "not over in time: the run (1h)"}] * late
+    status = {"phase": phase, "conditions": conditions, **times}
+    return Run(uid, namespace, uid, 1, 1, 900, False, of, {}, "Running", status)
 
 
 def value(name: str, dag: str = "d", namespace: str = "ns", **labels: str) -> float | None:
@@ -62,6 +66,39 @@ def test_runs_are_counted_from_zero_when_they_end_and_once() -> None:
     told.run_seen(run("d", "Succeeded", 3_000, uid="v"))
     assert value("runs_total", phase="Failed") == value("runs_total", phase="Succeeded") == 1
     assert value("run_duration_seconds_sum") == 30 and value("run_duration_seconds_count") == 1
+
+
+def test_a_run_that_misses_a_deadline_is_counted_once_and_is_late_until_it_ends() -> None:
+    told = DAGMetrics()
+    told.dag_seen(dag("d"), False)
+    told.run_seen(run("d", "Running"))
+    assert value("deadlines_missed_total") == value("runs_late") == 0
+    for _ in range(2):
+        told.run_seen(run("d", "Running", late=True))
+        assert value("deadlines_missed_total") == value("runs_late") == 1
+    told.run_seen(run("d", "Succeeded", 2_000, late=True))
+    assert value("deadlines_missed_total") == 1 and value("runs_late") == 0
+    told.run_seen(run("d", "Running", uid="v"))
+    told.run_seen(run("d", "Failed", 3_000, uid="v", late=True))  # late in the moment in which it ends
+    assert value("deadlines_missed_total") == 2 and value("runs_late") == 0
+
+
+def test_after_a_restart_a_late_run_is_late_and_not_counted_again() -> None:
+    told = DAGMetrics()
+    told.run_seen(run("d", "Running", late=True))
+    told.dag_seen(dag("d"), False)
+    told.run_seen(run("d", "Running", late=True))
+    assert value("deadlines_missed_total") == 0 and value("runs_late") == 1
+    told.run_seen(run("d", "Running", late=True), deleted=True)
+    assert value("runs_late") == 0
+
+
+def test_a_run_that_is_retried_has_its_time_anew() -> None:
+    told = DAGMetrics()
+    told.dag_seen(dag("d"), False)
+    for phase, late in (("Running", False), ("Running", True), ("Running", False), ("Running", True)):
+        told.run_seen(run("d", phase, late=late))
+    assert value("deadlines_missed_total") == 2 and value("runs_late") == 1
 
 
 def test_runs_of_local_dags_count_for_no_dag() -> None:
@@ -113,7 +150,10 @@ def test_dags_beyond_the_limits_are_counted_together() -> None:
     for name, namespace in (("c", "crowd"), ("e", "other"), ("no-such-dag", "crowd")):
         told.run_seen(run(name, "Running", uid=name, namespace=namespace))
         told.run_seen(run(name, "Failed", 2_000, uid=name, namespace=namespace))
+        told.run_seen(run(name, "Running", uid=f"{name}-late", namespace=namespace))
+        told.run_seen(run(name, "Running", uid=f"{name}-late", namespace=namespace, late=True))
     assert value("runs_total", "_other", "_other", phase="Failed") == 3
+    assert value("deadlines_missed_total", "_other", "_other") == 3
     assert series() == {("crowd", "a"), ("crowd", "b"), ("other", "d"), ("_other", "_other")}
 
 

@@ -9,4 +9,5 @@ class RunListener(Protocol):
     """Follows the runs of this replica."""
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
-        """Called when a run was created or deleted, changed its phase or updated an asset. Calls may repeat."""
+        """Called when a run was created or deleted, changed its phase, updated an asset or missed a deadline. Calls may
+        repeat."""

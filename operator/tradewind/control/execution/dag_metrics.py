@@ -1,4 +1,4 @@
-"""Metrics by DAG: how its runs end, how long they take, and when one last succeeded. As tenants create DAGs, only a limited number have
+"""Metrics by DAG: how its runs end, how long they take, which are late, and when one last succeeded. As tenants create DAGs, only a limited number have
 series of their own; runs of the others are counted together."""
 
 import contextlib
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tradewind import metrics
+from tradewind.control.dagrun import deadlines
 from tradewind.control.dagrun.run import Run
 from tradewind.kube.client import Object
 from tradewind.kube.resources import Key
@@ -41,7 +42,9 @@ class DAGMetrics:
         """DAGs for which there was no place."""
         self._in_namespace: Counter[str] = Counter()
         self._live: set[str] = set()
-        """Uids of runs that were seen active: their ends are counted."""
+        """Uids of runs that were seen active: their ends, and the deadlines that they miss, are counted."""
+        self._late: dict[Key, set[str]] = {}
+        """Uids of active runs that have missed a deadline."""
 
     def dag_seen(self, body: Object, deleted: bool) -> None:
         """A DAG was created, changed or deleted."""
@@ -67,20 +70,34 @@ class DAGMetrics:
         self._tell(key)
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
-        """A run was created or deleted, or changed its phase."""
+        """A run was created or deleted, changed its phase or missed a deadline."""
         if run.local:
             return  # Runs of the whole DAG count.
         key = (run.namespace, run.dag)
+        if not deleted:
+            self._name(key)
+        self._follow_deadlines(key, run, deleted)
         if deleted:
             self._live.discard(run.uid)
             if key not in self._dags:
                 self._ended.pop(key, None)
         elif not run.final:
             self._live.add(run.uid)
-            self._name(key)
         else:
-            self._name(key)
             self._end(key, run)
+
+    def _follow_deadlines(self, key: Key, run: Run, deleted: bool) -> None:
+        known, missed = self._late.get(key, set()), bool(deadlines.told(run.status))
+        if missed and not deleted and run.uid in self._live and run.uid not in known:
+            metrics.dag_deadlines_missed.labels(*(key if key in self._named else OTHERS)).inc()
+        if missed and not deleted and not run.final:
+            self._late.setdefault(key, set()).add(run.uid)
+        elif run.uid in known:
+            known.discard(run.uid)
+            if not known:
+                del self._late[key]
+        if key in self._named:
+            metrics.dag_runs_late.labels(*key).set(len(self._late.get(key, ())))
 
     def clear(self) -> None:
         """Removes all series: other replicas report these DAGs from now on."""
@@ -126,6 +143,8 @@ class DAGMetrics:
             self._in_namespace[key[0]] += 1
             for phase in FINAL_PHASES:
                 metrics.dag_runs.labels(*key, phase)  # From zero, so that a rate includes the first one.
+            metrics.dag_deadlines_missed.labels(*key)
+            metrics.dag_runs_late.labels(*key).set(len(self._late.get(key, ())))
             self._tell(key)
         metrics.dags_unlabelled.set(len(self._refused))
 
@@ -142,7 +161,9 @@ class DAGMetrics:
 
 def _remove(key: Key) -> None:
     for metric in (
+        metrics.dag_deadlines_missed,
         metrics.dag_run_duration,
+        metrics.dag_runs_late,
         metrics.dag_last_success,
         metrics.dag_last_failure,
         metrics.dag_success_due,

@@ -181,7 +181,7 @@ class RunFeed:
         self._table.wake(run.uid)
 
     def changed(self, run: Run, before: str) -> None:
-        """This operator has written a new phase of a run, formerly `before`, or an update of an asset."""
+        """This operator has written a new phase of a run, formerly `before`, an update of an asset or a missed deadline."""
         self._heard(run)
         if run.phase == before:
             return

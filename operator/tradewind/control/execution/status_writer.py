@@ -114,9 +114,11 @@ class RunStatusWriter:
         state.update(read_run(stored), self._pods.of(run.namespace, run.uid))
         now = state.run
         self._saved(now)
-        if (words := deadlines.told(status)) and words != deadlines.told(run.status):
+        late = (words := deadlines.told(status)) and words != deadlines.told(run.status)
+        if late:
             self._teller.report_late(now, words)
-        if now.phase != run.phase or len(now.status.get("produced") or ()) > len(run.status.get("produced") or ()):
+        produced = len(now.status.get("produced") or ()) > len(run.status.get("produced") or ())
+        if late or produced or now.phase != run.phase:
             self._changed(now, run.phase)
 
     def not_before(self, state: RunState, now: float) -> None:
