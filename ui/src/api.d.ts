@@ -897,4 +897,64 @@ export interface DecisionAnswer {
 
 /** By route: what it takes and answers; paths are below /api/v1/. */
 export interface Routes {
+  /** Trade the token of the link for a session. */
+  "POST session": { query: undefined; body: TokenBody; answer: void };
+  /** Who one is, and what one may do. */
+  "GET me": { query: undefined; body: undefined; answer: MeAnswer };
+  /** The findings of the doctor. */
+  "GET health": { query: HealthQuery; body: undefined; answer: HealthAnswer };
+  /** This description. */
+  "GET openapi.json": { query: undefined; body: undefined; answer: void };
+  /** What needs a person, runs and waits; all DAGs. */
+  "GET overview": { query: Where; body: undefined; answer: OverviewAnswer };
+  /** All DAGs. */
+  "GET dags": { query: Where; body: undefined; answer: DAGsAnswer };
+  /** Runs, the newest first. */
+  "GET runs": { query: RunsQuery; body: undefined; answer: RunsAnswer };
+  /** A run. */
+  "GET runs/{namespace}/{name}": { query: undefined; body: undefined; answer: RunAnswer };
+  /** Why its tasks wait. */
+  "GET runs/{namespace}/{name}/waits": { query: undefined; body: undefined; answer: WaitsAnswer };
+  /** Its critical path. */
+  "GET runs/{namespace}/{name}/path": { query: undefined; body: undefined; answer: PathAnswer };
+  /** All tasks of a run, as columns. */
+  "GET runs/{namespace}/{name}/tasks": { query: undefined; body: undefined; answer: TasksAnswer };
+  /** A task, or an item, of a run. */
+  "GET runs/{namespace}/{name}/tasks/{key}": { query: undefined; body: undefined; answer: TaskAnswer };
+  /** The log of an attempt. */
+  "GET logs/{namespace}/{run}/{key}/{attempt}": { query: LogQuery; body: undefined; answer: void };
+  /** The log of an attempt, as it grows. */
+  "GET logs/{namespace}/{run}/{key}/{attempt}/follow": { query: LogQuery; body: undefined; answer: void };
+  /** A DAG. */
+  "GET dags/{namespace}/{name}": { query: undefined; body: undefined; answer: DAGAnswer };
+  /** The spec of a revision. */
+  "GET dags/{namespace}/{name}/revisions/{number}": { query: undefined; body: undefined; answer: RevisionAnswer };
+  /** Its tasks and their dependencies. */
+  "GET dags/{namespace}/{name}/graph": { query: GraphQuery; body: undefined; answer: GraphAnswer };
+  /** Runs by tasks. */
+  "GET dags/{namespace}/{name}/grid": { query: GridQuery; body: undefined; answer: GridAnswer };
+  /** How long runs took. */
+  "GET dags/{namespace}/{name}/trend": { query: TrendQuery; body: undefined; answer: TrendAnswer };
+  /** Its params, for a form. */
+  "GET dags/{namespace}/{name}/form": { query: undefined; body: undefined; answer: FormAnswer };
+  /** Approvals that wait. */
+  "GET approvals": { query: ApprovalsQuery; body: undefined; answer: ApprovalsAnswer };
+  /** Triggers. */
+  "GET triggers": { query: Where; body: undefined; answer: TriggersAnswer };
+  /** Backfills. */
+  "GET backfills": { query: Where; body: undefined; answer: BackfillsAnswer };
+  /** Pools, with holders and queues. */
+  "GET pools": { query: Where; body: undefined; answer: PoolsAnswer };
+  /** Assets, and what makes and follows them. */
+  "GET assets": { query: Where; body: undefined; answer: AssetsAnswer };
+  /** DAGs, runs, triggers, backfills, pools and assets by name. */
+  "GET search": { query: SearchQuery; body: undefined; answer: SearchAnswer };
+  /** Act on a run; with ?preview, tell what would happen. */
+  "POST runs/{namespace}/{name}/actions": { query: Preview; body: ActionBody; answer: ActionAnswer };
+  /** Start a run; with ?preview, check it only. */
+  "POST dags/{namespace}/{name}/runs": { query: Preview; body: StartBody; answer: StartAnswer };
+  /** Decide an approval. */
+  "POST approvals/{namespace}/{name}": { query: Preview; body: DecisionBody; answer: DecisionAnswer };
+  /** Topics that have changed, as they change. */
+  "GET stream": { query: StreamQuery; body: undefined; answer: void };
 }

@@ -11,7 +11,7 @@ from tradewind.cli.objects.watch import follow_to_end
 from tradewind.cli.options import PARAM, REASON, cluster, pairs
 from tradewind.cli.output.terminal import say
 from tradewind.cli.shell.completion import names_of
-from tradewind.cli.starts.wanted import run_body, values
+from tradewind.cli.starts.wanted import values
 from tradewind.control.dagrun.run import read_run
 from tradewind.control.dags.approval_askers import as_called, asking
 from tradewind.control.dags.call_pins import current_pins, pins_of
@@ -19,6 +19,7 @@ from tradewind.control.dags.revisions import Revisions
 from tradewind.control.dags.template_index import rendered
 from tradewind.kube.client import Client
 from tradewind.kube.resources import RUNS
+from tradewind.look.run_body import run_body
 from tradewind.look.run_view import look
 from tradewind.look.whoami import signed
 from tradewind.model.run import Reuse

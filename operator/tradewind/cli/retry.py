@@ -12,10 +12,7 @@ from tradewind.cli.views.follow_run import picture
 from tradewind.control.dags.revisions import Revisions
 from tradewind.kube.client import Client
 from tradewind.kube.resources import RUNS
-from tradewind.look.whoami import RETRIED, signed
-from tradewind.plan.outcomes.state import State
-
-AGAIN = (State.FAILED, State.LOST, State.UPSTREAM_FAILED, State.CANCELLED)
+from tradewind.look.actions import NotPossible, change, tried_again
 
 
 @click.command()
@@ -43,22 +40,15 @@ async def command(
 
 async def _retry(client: Client, namespace: str, run: str, reason: str, dry_run: bool) -> None:
     found, rows = await picture(client, namespace, run, Revisions(client))
-    if found.phase == "Succeeded" or not rows:
-        raise click.ClickException(f"nothing to retry: dagrun/{run} is {found.phase or 'Queued'}")
-    if found.cancelled:
-        words = f"dagrun/{run} was stopped (spec.desiredState: {found.desired})"
-        raise click.ClickException(f"{words}: `tradewind rerun {run}` starts another run that reuses its results")
-    groups = {row.task.partition("[")[0] for row in rows if "[" in row.task}
-    again = [row for row in rows if row.state in AGAIN and row.task not in groups]
+    try:
+        again = tried_again(found, rows)
+    except NotPossible as error:
+        raise click.ClickException(str(error)) from None
     for row in again:
         say(f"{row.task}: {row.state}, tries again")
-    if not again:
-        raise click.ClickException(f"nothing to retry: no task of dagrun/{run} has failed")
     if kept := await keeps(client, namespace, found):
         say(kept)
     if dry_run:
         return
-    annotations = await signed(client, reason, RETRIED)
-    body = {"metadata": {"annotations": annotations}, "spec": {"retryFailed": found.rounds + 1}}
-    await client.patch(RUNS, namespace, run, body)
+    await client.patch(RUNS, namespace, run, await change(client, "retry", found, reason))
     say(f"dagrun/{run} tries again what failed (spec.retryFailed: {found.rounds + 1})")

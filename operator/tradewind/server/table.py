@@ -1,5 +1,16 @@
 """All routes."""
 
 from tradewind.server.route import Route
+from tradewind.server.routes import actions, dags, logs, objects, overview, runs, session, stream, tasks
 
-ROUTES: tuple[Route, ...] = ()
+ROUTES: tuple[Route, ...] = (
+    *session.ROUTES,
+    *overview.ROUTES,
+    *runs.ROUTES,
+    *tasks.ROUTES,
+    *logs.ROUTES,
+    *dags.ROUTES,
+    *objects.ROUTES,
+    *actions.ROUTES,
+    *stream.ROUTES,
+)

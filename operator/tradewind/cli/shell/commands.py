@@ -29,6 +29,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "plan": Entry("plan", "List upcoming runs of schedules."),
     },
     "Inspect": {
+        "ui": Entry("ui", "Show runs and DAGs in a browser."),
         "get": Entry("get", "List DAGs, runs, triggers and other objects."),
         "describe": Entry("describe", "Show one run or DAG in full."),
         "logs": Entry("logs", "Print the logs of tasks."),

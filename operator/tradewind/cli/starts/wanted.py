@@ -6,11 +6,10 @@ from typing import Any
 
 import click
 
-from tradewind import API_VERSION
 from tradewind.cli.manifests import reader
 from tradewind.cli.manifests.document import BadManifest, Refusal
 from tradewind.kube.client import Client, Object
-from tradewind.kube.labels import DAG, HOW, MANUAL
+from tradewind.look.run_body import run_body
 from tradewind.look.whoami import BY, signed
 from tradewind.model.labels import reserved
 from tradewind.model.value import Param
@@ -54,18 +53,6 @@ class Wanted:
 def values(declared: Mapping[str, Param], given: Mapping[str, str]) -> dict[str, Any]:
     """Params from the command line, converted to their types; unknown ones are left for validation to refuse."""
     return {name: from_text(declared[name], text) if name in declared else text for name, text in given.items()}
-
-
-def run_body(dag: str, params: Mapping[str, Any], name: str = "") -> Object:
-    """A DAGRun."""
-    metadata: Object = {"name": name} if name else {"generateName": f"{dag[:57]}-"}
-    metadata["labels"] = {DAG: dag, HOW: MANUAL}
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "DAGRun",
-        "metadata": metadata,
-        "spec": {"dag": dag, "params": dict(params)},
-    }
 
 
 def params_of(path: str) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What the server keeps of the cluster's objects, behind a gate."""

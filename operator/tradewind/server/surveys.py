@@ -1,0 +1,73 @@
+"""What all active tasks wait for: surveyed in the background while a user looks."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tradewind.control.evaluation.host import Host
+from tradewind.kube.errors import ApiError
+from tradewind.look.waiting.summary import Share, shares
+from tradewind.look.waiting.survey import Surveyed, survey
+from tradewind.server.caller import Caller
+from tradewind.server.hub import Hub
+from tradewind.server.pictures import Pictures
+
+log = logging.getLogger(__name__)
+FRESH = 2.0
+"""Seconds for which a survey counts."""
+RATIO = 10.0
+"""A survey is repeated after this many times the seconds that it took."""
+PATIENCE = 2.0
+"""Seconds for which a request waits for the first one."""
+
+
+@dataclass
+class _Kept:
+    found: list[Share] = field(default_factory=list)
+    at: float = float("-inf")
+    took: float = 0.0
+    work: "asyncio.Task[None] | None" = None
+    counts: tuple[tuple[str, int], ...] = ()
+
+
+class Surveys:
+    """Surveys by caller and namespace."""
+
+    def __init__(self, host: Host, pictures: Pictures, hub: Hub, namespaces: Sequence[str | None]) -> None:
+        self._host, self._pictures, self._hub, self._namespaces = host, pictures, hub, namespaces
+        self._kept: dict[tuple[str, str], _Kept] = {}
+
+    async def shares(self, caller: Caller, namespace: str) -> list[Share]:
+        """Waits by cause; the last known ones, while newer ones are computed."""
+        kept = self._kept.setdefault((caller.user, namespace), _Kept())
+        stale = kept.at + max(FRESH, RATIO * kept.took) < time.monotonic()
+        if stale and (kept.work is None or kept.work.done()):
+            kept.work = asyncio.create_task(self._survey(caller, namespace, kept))
+        if kept.at == float("-inf") and kept.work:
+            await asyncio.wait([kept.work], timeout=PATIENCE)
+        return kept.found
+
+    async def _survey(self, caller: Caller, namespace: str, kept: _Kept) -> None:
+        began, now = time.monotonic(), time.time()
+        found: list[Surveyed] = []
+        try:
+            for where in [namespace] if namespace else self._namespaces:
+                work = survey(caller.client, where, None, self._pictures.revisions(caller), now)
+                found += await self._host.run(where or "", work)
+        except ApiError as error:
+            log.info("a survey of what waits: %s", error)
+        kept.found = shares(found, now)
+        kept.at, kept.took = time.monotonic(), time.monotonic() - began
+        counts = tuple((str(share.cause), share.tasks) for share in kept.found)
+        if counts != kept.counts:
+            kept.counts = counts
+            self._hub.tell("overview")
+
+    async def close(self) -> None:
+        """Ends what is being computed."""
+        works = [kept.work for kept in self._kept.values() if kept.work]
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
