@@ -16,12 +16,13 @@ from tradewind.kube.errors import ApiError
 from worlds.embedded import embedded
 from worlds.world import World
 
-from bench import access, kubelet, peer, planner, sensing, shapes, sharded, standing, status, ticking
 from bench.figure import Figure
-from bench.load import faked
-from bench.operator import operator
+from bench.measures import kubelet, peer, planner, sensing, shapes, sharded, standing, status, ticking
+from bench.measures.sensing import ITEMS
 from bench.report import show
-from bench.sensing import ITEMS
+from bench.rig import access
+from bench.rig.load import faked
+from bench.rig.operator import operator
 
 RESULTS = Path(__file__).parent / "results"
 OTHERS = ("kubelet", "shards", "S11", "idle", "sensors", "ticks", "local", "planner", "status")
@@ -40,7 +41,7 @@ class Worlds(Protocol):
 @click.option("--only", default="", help=f"Some shapes, with commas: {', '.join([*shapes.SHAPES, *OTHERS])}.")
 @click.option("--size", default=1.0, show_default=True, help="Share of each shape's size: 0.1 for a quick look.")
 @click.option("--results", default=RESULTS, type=click.Path(path_type=Path), help="Folder for JSON and plots.")
-@click.option("--peer", "command", help="A command to measure beside us; see bench/peer.py.")
+@click.option("--peer", "command", help="A command to measure beside us; see bench/measures/peer.py.")
 def main(side: str, only: str, size: float, results: Path, command: str | None) -> None:
     """Measure every shape next to its floor."""
     wanted = [name for name in only.split(",") if name] or [*shapes.SHAPES, *OTHERS]

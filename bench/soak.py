@@ -12,9 +12,9 @@ from worlds.world import World
 
 from bench.__main__ import RESULTS, sides
 from bench.figure import Figure
-from bench.load import FAKED, faked, observed, start
-from bench.operator import Measured, operator
 from bench.report import show
+from bench.rig.load import FAKED, faked, observed, start
+from bench.rig.operator import Measured, operator
 
 RUNS, WIDTH = 20, 50
 EVERY = 10.0

@@ -14,9 +14,10 @@ FOLDERS = [
     for folder in [PACKAGE / name, *(PACKAGE / name).rglob("*")]
     if folder.is_dir() and any(folder.glob("*.py"))
 ]
+BENCH = [folder for folder in (ROOT / "bench", *(ROOT / "bench").iterdir()) if any(folder.glob("*.py"))]
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(PACKAGE)))
+@pytest.mark.parametrize("folder", [*FOLDERS, *BENCH], ids=lambda folder: str(folder.relative_to(ROOT)))
 def test_a_folder_holds_at_most_15_files(folder: Path) -> None:
     assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= 15
 

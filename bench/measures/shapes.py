@@ -15,11 +15,11 @@ from tradewind.kube.client import Client
 from tradewind.kube.resources import POOLS, RUNS
 from worlds.world import World
 
-from bench import fakekubelet
-from bench.costs import Reading, figures
 from bench.figure import Figure
-from bench.load import bare_chain, bare_pods, bare_runs, define, observed, quantile, start
-from bench.operator import Measured
+from bench.rig import fakekubelet
+from bench.rig.costs import Reading, figures
+from bench.rig.load import bare_chain, bare_pods, bare_runs, define, observed, quantile, start
+from bench.rig.operator import Measured
 
 ROUNDS = 3
 """How often a short shape and its floor alternate."""

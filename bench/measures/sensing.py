@@ -9,10 +9,10 @@ from tradewind.kube.client import Client
 from tradewind.kube.resources import PODS, RUNS
 from worlds.world import World
 
-from bench.answers import answering
 from bench.figure import Figure
-from bench.load import define, start
-from bench.operator import Measured, operator
+from bench.rig.answers import answering
+from bench.rig.load import define, start
+from bench.rig.operator import Measured, operator
 
 ITEMS = 100
 """Items per run."""

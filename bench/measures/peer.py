@@ -14,7 +14,7 @@ import subprocess
 from worlds.world import World
 
 from bench.figure import Figure
-from bench.operator import operator
+from bench.rig.operator import operator
 
 TASKS = 10
 

@@ -15,8 +15,8 @@ from tradewind.kube.resources import DAGS, RUNS
 from worlds.world import World
 
 from bench.figure import Figure
-from bench.load import define
-from bench.operator import operator
+from bench.rig.load import define
+from bench.rig.operator import operator
 
 
 async def create_ended_runs(world: World, count: int) -> None:

@@ -11,7 +11,7 @@ from cluster.settings import ETCD_METRICS
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.figure import Figure
-from bench.operator import Histogram, Measured
+from bench.rig.operator import Histogram, Measured
 
 STAGES = {
     "ready_to_created": "dependency seen → create acknowledged",

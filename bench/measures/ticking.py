@@ -13,8 +13,8 @@ from tradewind.kube.resources import DAGS, RUNS, TRIGGERS
 from worlds.world import World
 
 from bench.figure import Figure
-from bench.load import KEPT, observed, quantile
-from bench.operator import operator
+from bench.rig.load import KEPT, observed, quantile
+from bench.rig.operator import operator
 
 SLOWEST = 2.0
 """Seconds from the tick until 99 of 100 runs exist, for schedules that fire within one minute."""

@@ -8,10 +8,10 @@ from tradewind.kube.client import Client
 from tradewind.kube.resources import DAGS
 from worlds.world import World
 
-from bench import chain
 from bench.figure import Figure
-from bench.load import observed, start
-from bench.operator import Measured, operator
+from bench.measures import chain
+from bench.rig.load import observed, start
+from bench.rig.operator import Measured, operator
 
 LENGTH = 10
 ROUNDS = 3

@@ -14,7 +14,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from bench import inpod
+from bench.rig import inpod
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from tradewind.kube.resources import DAGS, PODS, RUNS, Resource
 from tradewind.model.run import FINAL_PHASES
 from worlds.world import World
 
-from bench import fakekubelet
+from bench.rig import fakekubelet
 
 FAKED: dict[str, Any] = {"image": "x", "command": ["true"], "podTemplate": fakekubelet.template()}
 KEPT = {"succeeded": {"limit": 100_000}}
@@ -29,7 +29,7 @@ KEPT = {"succeeded": {"limit": 100_000}}
 def faked(world: World, *others: World) -> Iterator[None]:
     """Ends pods of the worlds' namespaces in a process of its own, so that it is not measured with anything else."""
     path = os.pathsep.join(["tests", ".", os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", "bench.fakekubelet", str(world.kubeconfig)]
+    command = [sys.executable, "-m", "bench.rig.fakekubelet", str(world.kubeconfig)]
     command += [each.namespace for each in (world, *others)]
     process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path})
     try:

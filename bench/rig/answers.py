@@ -1,4 +1,4 @@
-"""`python -m bench.answers`: a web server, in its own process, that answers that nothing is ready."""
+"""`python -m bench.rig.answers`: a web server, in its own process, that answers that nothing is ready."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from aiohttp import web
 @contextlib.contextmanager
 def answering() -> Iterator[str]:
     """The URL of a running server."""
-    process = subprocess.Popen([sys.executable, "-m", "bench.answers"], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-m", "bench.rig.answers"], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         yield process.stdout.readline().strip()

@@ -1,4 +1,4 @@
-"""`python -m bench.fakekubelet KUBECONFIG NAMESPACE...`: plays scheduler and kubelet for the pods of namespaces,
+"""`python -m bench.rig.fakekubelet KUBECONFIG NAMESPACE...`: plays scheduler and kubelet for the pods of namespaces,
 through the API only.
 
 A pod that names `bench` as its scheduler is bound to no node: one write says that it was scheduled, ran for the seconds

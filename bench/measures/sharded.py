@@ -12,8 +12,8 @@ from tradewind.plan.capacity.shard_share import shard_of
 from worlds.world import World
 
 from bench.figure import Figure
-from bench.load import bare_pods, define, faked, observed, start
-from bench.operator import operators
+from bench.rig.load import bare_pods, define, faked, observed, start
+from bench.rig.operator import operators
 
 COUNTS = (1, 2, 4)
 RUNS, WIDTH, ROUNDS = 5, 50, 3

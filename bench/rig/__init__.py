@@ -1,0 +1,1 @@
+"""What measuring needs: operators, fake kubelets, load, and their costs."""
