@@ -156,11 +156,14 @@ def parts(name: str, uid: str, **labels: str) -> Body:
     return {"labels": of_run, "ownerReferences": [owner]}
 
 
+SLOTS = {"pool.tradewind.dev/db": "1", "clusterpool.tradewind.dev/gpus": "2"}
+
+
 def test_only_the_operator_makes_a_run_part_of_another(guarded: Guarded) -> None:
     operator, events = guarded.account("tradewind"), guarded.account("tradewind-events")
     assert guarded.made(run("caller", []))[0]
     uid = guarded.kubectl("get", "dagrun", "caller", "-o", "jsonpath={.metadata.uid}")[1]
-    part = parts("caller", uid, **{"tradewind.dev/trigger-type": "parent"})
+    part = parts("caller", uid, **{"tradewind.dev/trigger-type": "parent", **SLOTS})
     assert guarded.made(_named(run("", []), "part", part), user=operator)[0]
     assert guarded.made(run("alone", []), user="mallory")[0]
     labels = part["labels"]
@@ -178,7 +181,7 @@ def test_only_the_operator_makes_a_run_part_of_another(guarded: Guarded) -> None
             assert not done and "only Tradewind" in words, (claim, words)
     trigger = {"labels": {**labels, "tradewind.dev/trigger": "t"}}
     assert not guarded.made(_named(run("", []), "forged", trigger), user=events)[0]
-    for label in ("tradewind.dev/run-uid", "tradewind.dev/attempt", "tradewind.dev/trigger-type"):
+    for label in ("tradewind.dev/run-uid", "tradewind.dev/attempt", "tradewind.dev/trigger-type", *SLOTS):
         for change in (f"{label}-", f"{label}=2"):
             done, words = guarded.kubectl("label", "--overwrite", "dagrun", "part", change, user="mallory")
             assert not done and "only Tradewind" in words, (change, words)
@@ -196,7 +199,7 @@ def test_only_the_operator_makes_pods_of_a_run(guarded: Guarded) -> None:
     operator, webhook = guarded.account("tradewind"), guarded.account("tradewind-webhook")
     assert guarded.made(run("of-pods", []))[0]
     uid = guarded.kubectl("get", "dagrun", "of-pods", "-o", "jsonpath={.metadata.uid}")[1]
-    pod, part = {"apiVersion": "v1", "kind": "Pod", "spec": POD}, parts("of-pods", uid)
+    pod, part = {"apiVersion": "v1", "kind": "Pod", "spec": POD}, parts("of-pods", uid, **SLOTS)
     assert guarded.made(_named(pod, "attempt", part), user=operator)[0]
     assert guarded.made(_named(pod, "tried", part), "--dry-run=server", user=webhook)[0]
     assert guarded.made(_named(pod, "stranger", {"labels": {"tradewind.dev/task": "sub"}}), user="mallory")[0]
@@ -212,6 +215,10 @@ def test_only_the_operator_makes_pods_of_a_run(guarded: Guarded) -> None:
         "label", "--overwrite", "pod", "attempt", "tradewind.dev/run-uid=other", user="mallory"
     )
     assert not done and "only Tradewind makes pods of a run" in words
+    for label in SLOTS:
+        for name, change in (("attempt", f"{label}-"), ("attempt", f"{label}=1000000"), ("stranger", f"{label}=1")):
+            done, words = guarded.kubectl("label", "--overwrite", "pod", name, change, user="mallory")
+            assert not done and "only Tradewind says who holds slots" in words, (change, words)
     assert guarded.kubectl("label", "pod", "attempt", "team=data", user="mallory")[0]
 
 

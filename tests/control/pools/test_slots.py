@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from functools import partial
 from typing import Any, cast
 
 import msgspec
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tradewind.control.dagrun.run import read_run
 from tradewind.control.dagrun.state import RunState
+from tradewind.control.dagrun.task_states import claims
 from tradewind.control.execution.pod_starter import PodStarter
 from tradewind.control.pods.launcher import Launched, PodLauncher, Prepared
 from tradewind.control.pools.book import PoolBook, User, status
@@ -21,6 +23,7 @@ from tradewind.kube.resources import Resource
 from tradewind.model.pool import PoolClaim
 from tradewind.plan.dags.compile import define
 from tradewind.plan.documents.problem import Invalid
+from tradewind.plan.outcomes.attempt import parse_key
 from tradewind.plan.runs.decision import Start
 from tradewind.plan.runs.planner import Planner
 from worlds.world import eventually
@@ -130,6 +133,10 @@ async def test_a_pod_whose_run_is_gone_holds_its_slots_until_it_is_over_whoever_
     assert runs.pods.of("ns", "run-uid") == {}
 
 
+async def nothing(body: Any, tasks: Any) -> Any:
+    return {}
+
+
 class OneRun(Empty):
     """A server that knows a run."""
 
@@ -152,7 +159,7 @@ def _holding(uid: str, name: str) -> Pod:
 )
 async def test_a_pod_of_a_run_that_there_is_not_holds_nothing(runs: Runs, uid: str, name: str, used: int) -> None:
     """Users who may create pods can give one the labels of a pool, and any owner."""
-    holders = Holders(cast(Any, OneRun()), runs.book, lambda uid: "")
+    holders = Holders(cast(Any, OneRun()), runs.book, lambda uid: "", nothing)
     holders.seen(_holding(uid, name))
     for run in list(holders.queue._dirty):
         await holders.check(run)
@@ -161,7 +168,7 @@ async def test_a_pod_of_a_run_that_there_is_not_holds_nothing(runs: Runs, uid: s
 
 
 async def test_a_pod_holds_its_slots_until_it_is_known_whether_there_is_its_run(runs: Runs) -> None:
-    holders = Holders(cast(Any, OneRun()), runs.book, lambda uid: "")
+    holders = Holders(cast(Any, OneRun()), runs.book, lambda uid: "", nothing)
     holders.seen(_holding("made-up", "r"))
     assert runs.book.used(POOL) == 1
     await holders.check(("ns", "r", "made-up"))
@@ -302,10 +309,89 @@ async def test_a_pod_of_a_namespace_that_a_pool_does_not_admit_holds_none_of_its
 
 
 async def test_a_pod_with_the_uid_of_a_run_of_another_namespace_holds_nothing(runs: Runs) -> None:
-    holders = Holders(cast(Any, Empty()), runs.book, lambda uid: "ns")
+    holders = Holders(cast(Any, Empty()), runs.book, lambda uid: "ns", nothing)
     told = _holder("elsewhere", "run-uid").metadata
     owners = [Owner("run-uid", True, "r")]
     holders.seen(
         msgspec.structs.replace(_holder("elsewhere"), metadata=msgspec.structs.replace(told, owner_references=owners))
     )
     assert not runs.book.held.get(LICENCES)
+
+
+async def test_no_holder_counts_for_more_slots_than_its_pool_has(runs: Runs) -> None:
+    """Whoever may change an object may write any number into its labels."""
+
+    def resized(slots: int | None) -> int:
+        body = {"kind": "Pool", "metadata": {"namespace": "ns", "name": "p"}, "spec": {"slots": slots}}
+        runs.book.pool_seen(body, slots is None)
+        return runs.book.used(POOL)
+
+    huge = _holding("run-uid", "r")
+    labels = {**huge.metadata.labels, "pool.tradewind.dev/p": "5"}
+    huge = msgspec.structs.replace(huge, metadata=msgspec.structs.replace(huge.metadata, labels=labels))
+    assert runs.book.pod_seen(huge) and runs.book.used(POOL) == 1
+    assert [resized(3), resized(9), resized(None), resized(2)] == [3, 5, 5, 2]
+    assert status(runs.book, POOL)["used"] == 2 and status(runs.book, POOL)["holders"][0]["slots"] == 2
+    ended = pod({"phase": "Succeeded"}, terminated=terminated(0))
+    runs.book.pod_seen(
+        msgspec.structs.replace(
+            ended,
+            metadata=msgspec.structs.replace(
+                ended.metadata, namespace=huge.metadata.namespace, name=huge.metadata.name
+            ),
+        )
+    )
+    assert runs.book.used(POOL) == 0 and not runs.book._by_run and not runs.book._by_namespace
+
+
+class OneCaller(Empty):
+    """A server that knows a run that has ended; a task of it had claimed two slots."""
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any]:
+        if name != "r":
+            raise NotFound(404, "NotFound", name)
+        meta = {"name": "r", "namespace": "ns", "uid": "caller", "resourceVersion": "1"}
+        meta["creationTimestamp"] = "2026-01-01T00:00:00Z"
+        status = {"phase": "Failed", "revision": "d-1", "params": {"which": "p"}}
+        return {"metadata": meta, "spec": {"dag": "d"}, "status": status}
+
+
+@pytest.mark.parametrize(
+    ("name", "uid", "task", "used"),
+    [
+        ("r", "caller", "calls[3]", 2),
+        ("r", "caller", "other", 0),
+        ("r", "caller", "gone", 0),
+        ("r", "forged", "calls", 0),
+        ("x", "caller", "calls", 0),
+    ],
+)
+async def test_a_called_run_whose_caller_has_ended_holds_what_its_task_claimed(
+    runs: Runs, name: str, uid: str, task: str, used: int
+) -> None:
+    """After a restart only its labels say how much, and anyone who may change it may change these."""
+    call = {"dag": {"name": "x"}}
+    pools = [{"name": "$[[ params.which ]]", "slots": 2}]
+    definition = define({"params": {"which": {}}, "tasks": {"calls": {**call, "pools": pools}, "other": call}})
+
+    async def load(namespace: str, revision: str) -> Any:
+        assert revision == "d-1"
+        return definition
+
+    runs.book.pool_seen({"kind": "Pool", "metadata": {"namespace": "ns", "name": "p"}, "spec": {"slots": 9}}, False)
+    holders, caller = (
+        Holders(cast(Any, OneCaller()), runs.book, lambda uid: "", partial(claims, load)),
+        ("ns", name, uid),
+    )
+    user = User("ns", name, uid, task)
+
+    def heard() -> int:
+        slots = holders.claimed(caller, parse_key(task)[0], {POOL: 7})
+        runs.book.part_seen("part", user, 1, slots, False, False)
+        return runs.book.used(POOL)
+
+    assert heard() == 7, "until its caller was read"
+    await holders.check(caller)
+    assert runs.book.used(POOL) == used == heard()
+    runs.book.part_seen("part", user, 1, {}, True, False)
+    assert runs.book.used(POOL) == 0 and not holders._asked

@@ -3,14 +3,17 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from weakref import WeakValueDictionary
 
-from tradewind.control.dagrun.run import Run
+from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.dagrun.state import RunState, picture
+from tradewind.kube.client import Object
 from tradewind.kube.errors import NotFound
+from tradewind.model.pool import PoolClaim
+from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.documents.problem import Invalid
 from tradewind.plan.outcomes.attempt import key, parse_key
@@ -152,6 +155,18 @@ class TaskEnds:
             raise NoSuchTask(f"{task} of run {self.run} has {items} items, counted from 0")
         found = found or state
         return found if found in FINAL else ""
+
+
+async def claims(load: Load, body: Object, tasks: Collection[str]) -> Mapping[str, Sequence[PoolClaim]]:
+    """What some tasks of a run claim, given its object: nothing if it is bound to no revision, or to none that can be read. Raises errors
+    of the API."""
+    try:
+        run = read_run(body)
+        definition = await load(run.namespace, str(run.status.get("revision") or ""))
+        ledger = Planner(definition, run.facts).ledger
+        return {name: ledger.pools(name) for name in tasks if name in definition.tasks}
+    except (NotFound, Invalid, ExpressionError, ValueError):
+        return {}
 
 
 class TaskStates:

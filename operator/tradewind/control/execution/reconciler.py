@@ -5,13 +5,14 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from tradewind import metrics
 from tradewind.control.dagrun import deadlines
 from tradewind.control.dagrun.listener import RunListener
 from tradewind.control.dagrun.run import Run
 from tradewind.control.dagrun.state import RunState
-from tradewind.control.dagrun.task_states import TaskStates
+from tradewind.control.dagrun.task_states import TaskStates, claims
 from tradewind.control.dagrun.unreadable import Unreadable
 from tradewind.control.dagrun.writes import StatusTooLarge
 from tradewind.control.dags.bound_approvals import read_edits
@@ -86,7 +87,7 @@ class RunReconciler:
         self._teller = RunReporter(events)
         self.unreadable = Unreadable(client, clock)
         self.book = PoolBook(table.wake, pool_changed, owned)
-        self.holders = Holders(client, self.book, table.namespace, owned)
+        self.holders = Holders(client, self.book, table.namespace, partial(claims, revisions.load), owned)
         self.approvals = Approvals(client, clock)
         self.subdags = SubDAGs(client, table.states, table.wake, self._teller.report_not_own, revisions)
         sender = HttpClient(egress)

@@ -206,17 +206,19 @@ class RunFeed:
         else:
             over = run.phase in FINAL_PHASES  # One that is asked to continue holds slots once it does.
             needed = self._table.namespace(caller.uid) == run.namespace
-            self._book.part_seen(run.uid, user, caller.number, self._claimed(run, caller), over, needed)
+            self._book.part_seen(run.uid, user, caller.number, self._claimed(run, caller, over), over, needed)
         self._listener.run_seen(run, deleted)
 
-    def _claimed(self, run: Run, caller: Caller) -> Mapping[PoolId, int]:
+    def _claimed(self, run: Run, caller: Caller, over: bool) -> Mapping[PoolId, int]:
         """The slots that the task which made a run claims, as far as it is known: anyone who may change the run may change its labels."""
         state = self._table.states.get(caller.uid)
         planner = state.planner if state and state.run.namespace == run.namespace else None
         task = parse_key(caller.task)[0]
-        if planner is None or task not in planner.definition.tasks:
+        if planner is not None and task in planner.definition.tasks:
+            return {pool_id(item, run.namespace): item.slots for item in planner.ledger.pools(task)}
+        if over or not run.slots:
             return run.slots
-        return {pool_id(item, run.namespace): item.slots for item in planner.ledger.pools(task)}
+        return self._holders.claimed((run.namespace, caller.run, caller.uid), task, run.slots)
 
     def forget(self, run: Run, for_now: bool = False) -> None:
         """Drops a run from memory. `for_now`, while it can't be read, its pods are kept."""

@@ -83,7 +83,7 @@ class PoolBook:
         pool = (body["kind"], meta.get("namespace", ""), meta["name"])
         before = self.capacity.get(pool), self._allow.get(pool)
         if deleted:
-            self.capacity.pop(pool, None)
+            self._resize(pool, None)
             self._allow.pop(pool, None)
         else:
             slots, allow = int(body["spec"]["slots"]), None
@@ -92,13 +92,29 @@ class PoolBook:
                 allow = None if raw is None else read(PoolAllow, raw, "spec.allow")
             if before == (slots, allow):
                 return
-            self.capacity[pool] = slots
+            self._resize(pool, slots)
             self._allow.pop(pool, None)
             if allow:
                 self._allow[pool] = allow
         self._disown([pool])
         self._touch([pool])
         self._wake_those(lambda waiting: any(pool in claim.slots for claim in waiting.claims))
+
+    def _resize(self, pool: PoolId, slots: int | None) -> None:
+        """Sets the slots of a pool, and counts its holders again."""
+        held = [*self.held.get(pool, {}).values()]
+        for user, number in held:
+            self._count(user, pool, -self.counted(pool, number))
+        if slots is None:
+            self.capacity.pop(pool, None)
+        else:
+            self.capacity[pool] = slots
+        for user, number in held:
+            self._count(user, pool, self.counted(pool, number))
+
+    def counted(self, pool: PoolId, number: int) -> int:
+        """What a holder counts for: no more than the pool has, whatever the labels of an object say."""
+        return min(number, self.capacity.get(pool, number))
 
     def namespace_seen(self, body: Object, deleted: bool) -> None:
         """A namespace was created, changed or deleted."""
@@ -159,14 +175,24 @@ class PoolBook:
             if not self._called[caller.uid]:
                 del self._called[caller.uid]
 
-    def release_orphans(self, namespace: str, uid: str) -> None:
-        """Releases the slots of pods in a namespace whose run does not exist."""
-        names = {
-            name
+    def correct(self, namespace: str, uid: str, claims: Callable[[str], Mapping[PoolId, int] | None]) -> None:
+        """Sets the slots of runs that a run with this uid has made, by what its task or item (by key) claims, if that is known."""
+        for name, user in self._of(namespace, uid).items():
+            if "/" not in name and (slots := claims(user.key)) is not None:
+                self._hold(name, user, self._counting(slots, namespace))
+
+    def _of(self, namespace: str, uid: str) -> dict[str, User]:
+        """What holds slots for a run, by name."""
+        return {
+            name: user
             for held in self.held.values()
             for name, (user, _) in held.items()
             if (user.namespace, user.uid) == (namespace, uid)
         }
+
+    def release_orphans(self, namespace: str, uid: str) -> None:
+        """Releases the slots of pods in a namespace whose run does not exist."""
+        names = {name for name in self._of(namespace, uid) if "/" in name}
         for name in names:
             self._drop(name)
         self._orphans |= names
@@ -286,14 +312,14 @@ class PoolBook:
             if item.slots > size:
                 return (
                     "PoolTooSmall",
-                    f"needs {counted(item.slots, 'slot')}, {item.kind} {item.name!r} has {size}{self._of(item)}",
+                    f"needs {counted(item.slots, 'slot')}, {item.kind} {item.name!r} has {size}{self._of_shard(item)}",
                 )
         parts = []
         for item in claims:
             pool = pool_id(item, namespace)
             used, slots = self.used(pool), counted(self.capacity[pool], "slot")
             parts.append(
-                f"{item.kind} {item.name!r}: {used} of {slots} {'is' if used == 1 else 'are'} held{self._of(item)}"
+                f"{item.kind} {item.name!r}: {used} of {slots} {'is' if used == 1 else 'are'} held{self._of_shard(item)}"
             )
             if caller[0] in self._by_run and any(
                 (user.uid, user.key) == caller for user, _ in self.held.get(pool, {}).values()
@@ -301,7 +327,7 @@ class PoolBook:
                 parts.append(f"{caller[1]}, which has made this run, holds some until this run ends")
         return "PoolFull", "; ".join(parts)
 
-    def _of(self, item: PoolClaim) -> str:
+    def _of_shard(self, item: PoolClaim) -> str:
         shared = item.kind == "ClusterPool" and self._owned.count > 1
         return f" for the namespaces of this shard (of {self._owned.count})" if shared else ""
 
@@ -361,7 +387,7 @@ class PoolBook:
         self._holders[name] = list(slots)
         for pool, number in slots.items():
             self.held[pool][name] = (user, number)
-            self._count(user, pool, number)
+            self._count(user, pool, self.counted(pool, number))
         self._move_up(user.uid)
         self._touch(slots)
 
@@ -371,7 +397,7 @@ class PoolBook:
     def _release(self, name: str, pools: Sequence[PoolId]) -> None:
         for pool in pools:
             user, number = self.held[pool].pop(name)
-            self._count(user, pool, -number)
+            self._count(user, pool, -self.counted(pool, number))
         if pools:
             self._move_up(user.uid)
             self._touch(pools)
@@ -410,7 +436,8 @@ def _pending(uid: str, key: str) -> str:
 
 def status(book: PoolBook, pool: PoolId, shown: int = 20) -> dict[str, Any]:
     """The status of a pool."""
-    held = sorted(book.held.get(pool, {}).values(), key=lambda item: (item[0].namespace, item[0].run, item[0].key))
+    held = [(user, book.counted(pool, number)) for user, number in book.held.get(pool, {}).values()]
+    held.sort(key=lambda item: (item[0].namespace, item[0].run, item[0].key))
     return {
         "used": sum(slots for _, slots in held),
         "waiting": sum(waiting.total[pool] for waiting in book.waiting.values()),
