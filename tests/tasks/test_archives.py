@@ -1,5 +1,6 @@
 """Archives made by anyone: what arrives, and that nothing of them is written outside of their folder."""
 
+import gzip
 import io
 import tarfile
 import zipfile
@@ -176,3 +177,23 @@ def test_damaged_archives_are_told(tmp_path: Path, kind: str, cut: int) -> None:
         assert str(error)
     else:
         assert list(there(tmp_path / "made").values()) == [content], "damage to what nobody reads, such as a time"
+
+
+@pytest.mark.parametrize("kind", ["", "gz", "xz"])
+def test_what_an_archive_holds_counts_with_each_member_and_what_follows_them(tmp_path: Path, kind: str) -> None:
+    """A thousand zeros take a byte, an empty file an inode."""
+    many = tar(*(("file", f"f{at}", "") for at in range(100)), kind=kind)
+    with pytest.raises(UnsafeArchive, match="holds more than 100000 bytes: set maxSize"):
+        unpack(many, tmp_path / "many", 100_000)
+    unpack(many, tmp_path / "fits", 1_000_000)
+    links = tar(*(("link", f"l{at}", "x") for at in range(100)), kind=kind)
+    with pytest.raises(UnsafeArchive, match="holds more than 100000 bytes"):
+        unpack(links, tmp_path / "links", 100_000)
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("zeros", bytes(1_000_000))
+    with pytest.raises(UnsafeArchive, match="holds more than 100000 bytes"):
+        unpack(zipped, tmp_path / "zip", 100_000)
+    behind = io.BytesIO(gzip.compress(tar(("file", "a", "1")).getvalue() + bytes(1_000_000)))
+    with pytest.raises(UnsafeArchive, match="holds more than 100000 bytes"):
+        unpack(behind, tmp_path / "behind", 100_000)

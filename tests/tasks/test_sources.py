@@ -1,10 +1,13 @@
 """Inputs that no task has stored: what arrives, and the words for what does not."""
 
+import email.message
 import errno
 import hashlib
 import io
 import tarfile
 import threading
+import urllib.error
+import urllib.request
 import zipfile
 from collections.abc import Iterator
 from functools import partial
@@ -15,6 +18,7 @@ from typing import Any
 import pytest
 from tradewind.tasks import sources
 from tradewind.tasks.artifacts import Problem, bring
+from tradewind.tasks.http import Redirects, downgraded
 from tradewind.tasks.stores import Failed, Volume
 
 ANSWERS: dict[str, list[tuple[int, bytes, dict[str, str]]]] = {}
@@ -184,3 +188,42 @@ def test_what_is_no_archive_is_told(web: str, root: Path, body: bytes) -> None:
     ANSWERS["/code"] = [(200, body, {})]
     with pytest.raises(Problem, match="not a tar or zip archive that can be unpacked"):
         bring(None, root, item(url=f"{web}/code", unpack=True))
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Content-Length": "", "Transfer-Encoding": "chunked"}], ids=["said", "unsaid"]
+)
+def test_a_file_of_a_web_server_has_as_many_bytes_as_it_may(web: str, root: Path, headers: dict[str, str]) -> None:
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (b"x" * 600, b"y" * 400, b""))
+    ANSWERS["/data"] = [(200, chunks if headers else b"x" * 600 + b"y" * 400, headers)]
+    with pytest.raises(Problem, match="can't be fetched: it has more than 999 bytes: set maxSize to what it may have"):
+        bring(None, root, item(url=f"{web}/data", maxSize=999))
+    assert not (root / "in/data").exists()
+    bring(None, root, item(url=f"{web}/data", maxSize=1_000))
+    assert (root / "in/data").stat().st_size == 1_000
+
+
+def test_an_archive_holds_as_much_as_it_may(web: str, root: Path) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as made:
+        member = tarfile.TarInfo("zeros")
+        member.size = 1_000_000
+        made.addfile(member, io.BytesIO(bytes(1_000_000)))
+    ANSWERS["/data"] = [(200, packed.getvalue(), {})]
+    with pytest.raises(Problem, match="the archive holds more than 100000 bytes: set maxSize to what it may hold"):
+        bring(None, root, item(url=f"{web}/data", unpack=True, maxSize=100_000))
+
+
+def test_a_redirect_from_https_to_http_is_not_followed() -> None:
+    """Anyone on the way could read and change what is fetched."""
+    call = urllib.request.Request("https://safe.example/data")
+    headers = email.message.Message()
+    headers["Location"] = "http://plain.example/data"
+    follow = Redirects(True).redirect_request
+    assert follow(call, None, 302, "Found", headers, "http://plain.example/data") is None
+    assert follow(call, None, 302, "Found", headers, "HTTP://plain.example/data") is None
+    assert follow(call, None, 302, "Found", headers, "https://other.example/data") is not None
+    error = urllib.error.HTTPError(call.full_url, 302, "Found", headers, None)
+    assert downgraded(call.full_url, error) == " (a redirect from https to http is not followed)"
+    up = urllib.request.Request("http://plain.example/data")
+    assert follow(up, None, 302, "Found", headers, "https://safe.example/data") is not None

@@ -12,6 +12,7 @@ PATH = r"^[A-Za-z0-9_][A-Za-z0-9_. -]*(/[A-Za-z0-9_][A-Za-z0-9_. -]*)*$"
 Path = Annotated[str, Field(min_length=1, max_length=256, json_schema_extra={"pattern": PATH})]
 SOURCES = ("from", "reference", "key", "url", "text")
 """The fields of which an input has one."""
+MAX_SIZE = "10Gi"
 MAX_OUTPUTS = 8
 """Their references must fit into one termination message."""
 
@@ -93,6 +94,9 @@ class ArtifactInput(Model):
     """Checksum that the file from `url` or `key` must have."""
     unpack: bool = False
     """If true, the file from `url` or `key` is a tar or zip archive, and the input is the folder of its contents."""
+    max_size: Annotated[str, Field(max_length=16, pattern=r"^[1-9][0-9]{0,5}[KMGT]i$")] = MAX_SIZE
+    """Maximum size of the file from `url`, and of what an archive contains (`unpack`), e.g. 50Gi. The attempt fails if
+    there is more."""
     text: Annotated[str, Field(max_length=16_384)] | None = None
     """Contents of the file. May contain expressions."""
     path: Path

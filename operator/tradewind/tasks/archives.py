@@ -3,7 +3,6 @@ how well it does depends on the interpreter's patch level."""
 
 import lzma
 import os
-import shutil
 import stat
 import tarfile
 import zipfile
@@ -13,8 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from tradewind.tasks.pack import CHUNK, UnsafeArchive
+from tradewind.tasks.pack import CHUNK, UnsafeArchive, copied
+from tradewind.tasks.sources import LIMIT
 
+MEMBER = 4_096
+"""Bytes that each member counts for besides its contents."""
 LINK = 4_096
 """The maximum bytes of a link's target."""
 DAMAGE = (
@@ -37,24 +39,27 @@ class Unpacking:
     """A folder to which members are written one by one. Links are made at the end, so that no member is written through
     one; none leads out of the folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, limit: int) -> None:
+        self._folder, self._limit, self._left = folder, limit, limit
         self._links: dict[PurePosixPath, str] = {}
         folder.mkdir(parents=True)
 
     def folder(self, name: str) -> None:
         """Makes a folder. Raises UnsafeArchive, as all of these."""
+        self._take(MEMBER)
         (self._folder / _inside(name)).mkdir(parents=True, exist_ok=True)
 
     def file(self, name: str, content: BinaryIO, executable: bool) -> None:
         """Writes a file; the last of one name counts."""
+        self._take(MEMBER)
         target = self._free(name)
         with target.open("xb") as file:
-            shutil.copyfileobj(content, file, CHUNK)
+            self._take(copied(content, file, self._left))
         target.chmod(0o755 if executable else 0o644)
 
     def again(self, name: str, other: str) -> None:
         """Makes another name of a file that was written before."""
+        self._take(MEMBER)
         before, target = self._folder / _inside(other), self._free(name)
         if not before.is_file():
             raise UnsafeArchive(f"the archive holds {name!r}, a link to {other!r}, which is no file of it")
@@ -63,12 +68,23 @@ class Unpacking:
     def link(self, name: str, target: str) -> None:
         """Notes a symbolic link. `..` counts only at the beginning of its target: behind other links, it could lead
         anywhere."""
+        self._take(MEMBER)
         inside, to = _inside(name), PurePosixPath(target)
         ups = next((at for at, part in enumerate(to.parts) if part != ".."), len(to.parts))
         strays = to.is_absolute() or "\0" in target or ".." in to.parts[ups:] or ups > len(inside.parts) - 1
         if strays or not target or not inside.parts:
             raise UnsafeArchive(f"the archive holds {name!r}, a link to {target!r}, which leads out of it")
         self._links[inside] = target
+
+    def rest(self, file: BinaryIO) -> None:
+        """Reads what follows the members, as much as there may be."""
+        while chunk := file.read(CHUNK):
+            self._take(len(chunk))
+
+    def _take(self, count: int) -> None:
+        self._left -= count
+        if self._left < 0:
+            raise UnsafeArchive(f"the archive holds more than {self._limit} bytes: set maxSize to what it may hold")
 
     def end(self) -> None:
         """Makes the links."""
@@ -94,17 +110,18 @@ def _inside(name: str) -> PurePosixPath:
     return found
 
 
-def unpack(archive: BinaryIO, folder: Path) -> None:
-    """Unpacks a tar or zip archive, whose files everybody may read then. Raises UnsafeArchive."""
+def unpack(archive: BinaryIO, folder: Path, limit: int = LIMIT) -> None:
+    """Unpacks a tar or zip archive, whose files everybody may read then. What it holds takes at most `limit` bytes. Raises
+    UnsafeArchive."""
     archive.seek(0)
     with _told():
         try:
             members = tarfile.open(fileobj=archive, mode="r:*")  # noqa: SIM115 - a tar may end with a zip, not begin so
         except tarfile.ReadError:
-            _unzip(archive, folder)
+            _unzip(archive, folder, limit)
         else:
             with members:
-                _untar(members, folder)
+                _untar(members, folder, limit)
 
 
 @contextmanager
@@ -115,8 +132,8 @@ def _told() -> Iterator[None]:
         raise UnsafeArchive(f"not a tar or zip archive that can be unpacked: {error or type(error).__name__}") from None
 
 
-def _untar(members: tarfile.TarFile, folder: Path) -> None:
-    made = Unpacking(folder)
+def _untar(members: tarfile.TarFile, folder: Path, limit: int) -> None:
+    made = Unpacking(folder, limit)
     while (member := members.next()) is not None:
         members.members.clear()  # type: ignore[attr-defined] # it would keep all: there may be millions
         if member.isdir():
@@ -129,14 +146,14 @@ def _untar(members: tarfile.TarFile, folder: Path) -> None:
             made.file(member.name, content, bool(member.mode & 0o100))  # type: ignore[arg-type]
         else:
             raise UnsafeArchive(f"the archive holds {member.name!r}, which is no file, folder or link")
-    while members.fileobj and members.fileobj.read(CHUNK):
-        pass  # to the end of a compressed archive, where its checksum is
+    if members.fileobj:
+        made.rest(members.fileobj)  # type: ignore[arg-type] # to the end of a compressed archive, where its checksum is
     made.end()
 
 
-def _unzip(archive: BinaryIO, folder: Path) -> None:
+def _unzip(archive: BinaryIO, folder: Path, limit: int) -> None:
     with zipfile.ZipFile(archive) as members:
-        made = Unpacking(folder)
+        made = Unpacking(folder, limit)
         for member in members.infolist():
             mode = member.external_attr >> 16
             if member.is_dir():

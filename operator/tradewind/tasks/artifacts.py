@@ -96,9 +96,10 @@ def bring(store: Store | None, root: Path, item: dict[str, Any]) -> None:
 
 
 def _bring_file(store: Store | None, item: dict[str, Any], target: Path, what: str) -> int:
+    limit = item.get("maxSize", sources.LIMIT)
     with scratch_file(target.parent) as file:
         if "url" in item:
-            sources.download(item["url"], file)
+            sources.download(item["url"], file, limit)
         elif "key" in item:
             _needed(store).get(sources.safe(item["key"]), file)
         else:
@@ -107,7 +108,7 @@ def _bring_file(store: Store | None, item: dict[str, Any], target: Path, what: s
         size, sha256 = pack.digest(file)
         _verify(item, what, size, sha256)
         if item.get("unpack"):
-            archives.unpack(file, target)
+            archives.unpack(file, target, limit)
         elif item.get("artifact", {}).get("type") == "folder":
             pack.unpack(file, target)
         else:

@@ -44,12 +44,15 @@ def fetch(request: dict[str, Any]) -> tuple[int, bytes]:
         with opener.open(call, timeout=request["timeout"]) as response:
             return response.status, response.read(READ)
     except urllib.error.HTTPError as error:
+        if words := downgraded(request["url"], error):
+            print(words.strip(" ()"), file=sys.stderr)
         return error.code, error.read(READ)
 
 
 class Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects as the operator does: not at all if secrets would be sent along, and to another server without
-    the headers, since the author wrote them for the first one. No body is sent twice."""
+    """Follows redirects as the operator does: not at all if secrets would be sent along or if they lead from https to
+    http, and to another server without the headers, since the author wrote them for the first one. No body is sent
+    twice."""
 
     max_redirections = REDIRECTS
 
@@ -58,12 +61,23 @@ class Redirects(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
         """The next request; None if the redirect is not followed."""
-        if not self._follow or not newurl.startswith(("http://", "https://")):
+        if not self._follow or not newurl.startswith(("http://", "https://")) or _downgrades(req.full_url, newurl):
             return None
         again = super().redirect_request(req, fp, code, msg, headers, newurl)
         if again and _origin(newurl) != _origin(req.full_url):
             again.headers.clear()
         return again
+
+
+def _downgrades(url: str, other: str) -> bool:
+    """Whether a redirect leads from https to http, where anyone on the way may read and change the answer."""
+    return url.lower().startswith("https://") and not other.lower().startswith("https://")
+
+
+def downgraded(url: str, error: urllib.error.HTTPError) -> str:
+    """Words about an answer that was not followed because it leads from https to http; empty for others."""
+    leads = error.headers.get("Location") if error.code in MOVED and error.headers else None
+    return " (a redirect from https to http is not followed)" if leads and _downgrades(error.url or url, leads) else ""
 
 
 def _origin(url: str) -> tuple[str, str]:

@@ -41,6 +41,17 @@ def digest(file: BinaryIO) -> tuple[int, str]:
     return size, checksum.hexdigest()
 
 
+def copied(source: BinaryIO, into: BinaryIO, most: int) -> int:
+    """Copies what is left of a file, and stops when it is more than `most` bytes. Returns how many it has read."""
+    count = 0
+    while chunk := source.read(CHUNK):
+        count += len(chunk)
+        if count > most:
+            break
+        into.write(chunk)
+    return count
+
+
 def pack(folder: Path, root: Path, into: BinaryIO) -> None:
     """Writes a folder as a tar archive: names, contents and executable bits. Raises UnsafeArchive."""
     with tarfile.open(fileobj=into, mode="w", format=tarfile.PAX_FORMAT) as archive:

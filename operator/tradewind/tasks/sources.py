@@ -2,27 +2,29 @@
 
 import errno
 import http.client
-import shutil
 import time
 import urllib.error
 import urllib.request
 from typing import BinaryIO
 
-from tradewind.tasks.http import Redirects
-from tradewind.tasks.pack import CHUNK
+from tradewind.tasks.http import Redirects, downgraded
+from tradewind.tasks.pack import copied
 from tradewind.tasks.stores import Failed, Missing, Store, strays
 
 TIMEOUT = 60
 """Seconds without a byte."""
 TRIES = 5
+LIMIT = 10 * 2**30
+"""The maximum bytes of a file, and of the contents of an archive, where the task sets none."""
 OBJECTS = 10_000
 """The maximum number of objects below one key."""
 ABSENT = frozenset({404, 410})
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-def download(url: str, into: BinaryIO) -> None:
-    """Reads a file of a web server; starts over after an error that may be transient. Raises Missing, Failed."""
+def download(url: str, into: BinaryIO, limit: int = LIMIT) -> None:
+    """Reads a file of at most `limit` bytes of a web server; starts over after an error that may be transient. Raises
+    Missing, Failed."""
     if not url.startswith(("http://", "https://")):
         raise Failed("not an http:// or https:// address")
     for attempt in range(1, TRIES + 1):
@@ -30,12 +32,13 @@ def download(url: str, into: BinaryIO) -> None:
             into.seek(0)
             into.truncate()
             with urllib.request.build_opener(Redirects(True)).open(url, timeout=TIMEOUT) as answer:
-                shutil.copyfileobj(answer, into, CHUNK)
+                if (getattr(answer, "length", None) or 0) > limit or copied(answer, into, limit) > limit:
+                    raise Failed(f"it has more than {limit} bytes: set maxSize to what it may have")
                 if left := getattr(answer, "length", None):
                     raise OSError(f"the connection was closed {left} bytes before the end")
             return
         except urllib.error.HTTPError as error:
-            problem = f"the server answers {error.code} {error.reason}".strip()
+            problem = f"the server answers {error.code} {error.reason}".strip() + downgraded(url, error)
             if error.code in ABSENT:
                 raise Missing(problem) from None
             if error.code < 500 and error.code != 429:

@@ -10,9 +10,11 @@ from ipaddress import ip_network
 
 import pytest
 from plan.game import defined
+from tradewind.control.egress import client
 from tradewind.control.egress.client import Failed, HttpClient, Request
 from tradewind.control.egress.policy import EgressPolicy
 from tradewind.plan.documents.problem import Invalid
+from yarl import URL
 
 EGRESS = EgressPolicy(allowed=(ip_network("127.0.0.0/8"), ip_network("::1/128")))
 
@@ -155,6 +157,15 @@ async def test_the_same_server_gets_all_of_it_by_a_redirect(status: str, method:
         await sender.send(request(first.url, "b0dy", **headers), headers, "team-a")
         assert b"k3y" in first.connections[-1] and first.connections[-1].startswith(method + b" /elsewhere")
         assert (b"b0dy" in first.connections[-1]) is (method == b"POST")
+
+
+def test_a_redirect_from_https_to_http_is_not_followed() -> None:
+    class Response:
+        status, headers = 302, {"Location": "http://plain.example/"}
+
+    for url, followed in (("https://safe.example/", False), ("http://plain.example/", True)):
+        after = client._Hop(URL(url), "GET", {}, "").after(Response())  # type: ignore[arg-type]
+        assert (after is not None) is followed
 
 
 async def test_a_redirect_without_end_is_not_followed_for_ever() -> None:

@@ -125,6 +125,8 @@ def test_inputs_from_elsewhere_are_rendered() -> None:
     assert fetched({"key": "raw/$[[ run.name ]]/"}) == [{**one, "key": "raw/r1/"}]
     more = {"unpack": True, "optional": True, "sha256": "0" * 64}
     assert fetched({"url": "https://x/$[[ 1 ]]", **more}) == [{**one, "url": "https://x/1", **more}]
+    assert fetched({"url": "https://x", "maxSize": "2Mi"}) == [{**one, "url": "https://x", "maxSize": 2 << 20}]
+    assert fetched({"key": "raw.tar", "unpack": True, "maxSize": "1Ti"})[0]["maxSize"] == 1 << 40
 
 
 def test_texts_that_become_too_long_are_named_before_all_are_made() -> None:

@@ -106,12 +106,12 @@ class _Hop:
     body: str
 
     def after(self, response: aiohttp.ClientResponse) -> "_Hop | None":
-        """The next request after a response; None if there is none. Another server receives no headers, and no request with a body. Raises
+        """The next request after a response; None if there is none, or if it would be sent without TLS after one with TLS. Another server receives no headers, and no request with a body. Raises
         ValueError for an invalid address."""
         if response.status not in MOVED or not (location := response.headers.get("Location")):
             return None
         url = self.url.join(URL(location))
-        if url.scheme not in ("http", "https"):
+        if url.scheme not in ("http", "https") or (self.url.scheme, url.scheme) == ("https", "http"):
             return None
         method, body = self.method, self.body
         if (response.status == 303 and method != "HEAD") or (response.status in (301, 302) and method == "POST"):
@@ -147,6 +147,8 @@ class HttpClient:
                 words += " (a redirect is not followed by a request whose headers hold $(NAME): write the address that it leads to)"
             elif status in MOVED and request.body:
                 words += " (a body is not sent on to another server: write the address that it leads to)"
+            elif status in MOVED:
+                words += " (a redirect is followed to http and https alone, and not from https to http)"
             raise Failed(f"{words}: {body[:300].decode(errors='replace')}")
         if len(body) > LIMIT:
             words = f"{request.what}: the response has more than {LIMIT // 1024} KiB"

@@ -6,8 +6,9 @@ from typing import Any
 
 from tradewind.control.pods.rendering import Renderer
 from tradewind.kube.pod import FETCH, STORE
-from tradewind.model.artifact import ArtifactInput, Artifacts, Store, TaskArtifacts
+from tradewind.model.artifact import MAX_SIZE, ArtifactInput, Artifacts, Store, TaskArtifacts
 from tradewind.model.duration import seconds
+from tradewind.model.quantity import parse
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.dags.artifacts import KEY, source
 from tradewind.plan.expressions.interpolation import Evaluate
@@ -103,7 +104,9 @@ def inputs(task: TaskArtifacts, start: Start, evaluate: Evaluate) -> list[dict[s
         else:
             kind = "key" if wanted.key else "url"
             place = renderer.plain(f"{field}.{kind}", getattr(wanted, kind))
-            more = {"sha256": wanted.sha256, "unpack": wanted.unpack, "optional": wanted.optional}
+            more: dict[str, Any] = {"sha256": wanted.sha256, "unpack": wanted.unpack, "optional": wanted.optional}
+            if wanted.max_size != MAX_SIZE and (wanted.unpack or kind == "url"):
+                more["maxSize"] = int(parse(wanted.max_size))
             found.append({"name": name, "path": wanted.path, kind: place, **{k: v for k, v in more.items() if v}})
     return found
 

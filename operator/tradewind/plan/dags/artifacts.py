@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from tradewind.model.artifact import PATH, SOURCES, ArtifactInput, TaskArtifacts
+from tradewind.model.artifact import MAX_SIZE, PATH, SOURCES, ArtifactInput, TaskArtifacts
 from tradewind.model.base import IDENTIFIER, TEMPLATED
 from tradewind.model.dag import DAGSpec
 from tradewind.model.task import Task
@@ -78,7 +78,11 @@ def _source(where: str, given: ArtifactInput, tasks: Mapping[str, Task]) -> Iter
     elif not there:
         yield Problem(where, "names no source", instead).resting(*(f"{where}.{name}" for name in SOURCES))
     if not given.url and not given.key:
-        for field, value in (("sha256", given.sha256), ("unpack", given.unpack)):
+        for field, value in (
+            ("sha256", given.sha256),
+            ("unpack", given.unpack),
+            ("maxSize", given.max_size != MAX_SIZE),
+        ):
             if value:
                 yield Problem(f"{where}.{field}", "only for url and key", "remove it")
     if given.sha256 and not re.fullmatch("[0-9a-f]{64}", given.sha256):
