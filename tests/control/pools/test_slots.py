@@ -319,7 +319,7 @@ async def test_a_pod_with_the_uid_of_a_run_of_another_namespace_holds_nothing(ru
 
 
 async def test_no_holder_counts_for_more_slots_than_its_pool_has(runs: Runs) -> None:
-    """Whoever may change an object may write any number into its labels."""
+    """Anyone who may change an object may write any number into its labels."""
 
     def resized(slots: int | None) -> int:
         body = {"kind": "Pool", "metadata": {"namespace": "ns", "name": "p"}, "spec": {"slots": slots}}
