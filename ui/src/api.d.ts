@@ -925,6 +925,8 @@ export interface Routes {
   "GET logs/{namespace}/{run}/{key}/{attempt}": { query: LogQuery; body: undefined; answer: void };
   /** The log of an attempt, as it grows. */
   "GET logs/{namespace}/{run}/{key}/{attempt}/follow": { query: LogQuery; body: undefined; answer: void };
+  /** A run as one file of HTML. */
+  "GET runs/{namespace}/{name}/export.html": { query: undefined; body: undefined; answer: void };
   /** A DAG. */
   "GET dags/{namespace}/{name}": { query: undefined; body: undefined; answer: DAGAnswer };
   /** The spec of a revision. */

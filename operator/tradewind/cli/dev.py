@@ -1,7 +1,9 @@
 """`tradewind dev`: a local cluster to use with kubectl."""
 
 import asyncio
+import contextlib
 import shlex
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import click
@@ -11,6 +13,7 @@ from tradewind.cli.laptop.kubeconfig_file import NAME, KubeconfigFile
 from tradewind.cli.options import run_to_end
 from tradewind.cli.output.terminal import say
 from tradewind.control.shared.task_groups import tasks
+from tradewind.kube.client import Client
 
 
 @click.command()
@@ -24,12 +27,14 @@ from tradewind.control.shared.task_groups import tasks
     show_default=True,
     help="Where to write the kubeconfig. An existing file is not overwritten.",
 )
-def command(port: int, write_kubeconfig: Path) -> None:
+@click.option("--ui", "with_ui", is_flag=True, help="Show it in a browser, as `tradewind ui` does.")
+@click.option("--browser/--no-browser", default=True, help="With --ui: open a browser.  [default: browser]")
+def command(port: int, write_kubeconfig: Path, with_ui: bool, browser: bool) -> None:
     """Run a local cluster: an API server for kubectl, the operator, and tasks as local processes. Ctrl-C stops it."""
-    run_to_end(_dev(port, write_kubeconfig.absolute()))
+    run_to_end(_dev(port, write_kubeconfig.absolute(), with_ui, browser))
 
 
-async def _dev(port: int, path: Path) -> None:
+async def _dev(port: int, path: Path, with_ui: bool, browser: bool) -> None:
     from tradewind.local.session import session
 
     stop = asyncio.Event()
@@ -40,11 +45,22 @@ async def _dev(port: int, path: Path) -> None:
             file.write(kubeconfig(here.connection.server, here.token))
             say(f"export KUBECONFIG={shlex.quote(str(path))}")
             say(f"API server at {here.connection.server}; try: kubectl get dags,dagruns. Ctrl-C ends it.", err=True)
-            async with tasks([tell_runs(here.client)]):
+            async with tasks([tell_runs(here.client)]), _ui(here.client, with_ui, browser):
                 await stop.wait()
         finally:
             file.remove()
     say("ended: its DAGs, runs and logs were in memory, and are gone", err=True)
+
+
+@contextlib.asynccontextmanager
+async def _ui(client: Client, wanted: bool, browser: bool) -> AsyncIterator[None]:
+    if not wanted:
+        yield
+        return
+    from tradewind.cli.ui import shown
+
+    async with shown(client, browser=browser, err=True):
+        yield
 
 
 def kubeconfig(server: str, token: str) -> dict[str, object]:

@@ -65,6 +65,8 @@ from tradewind.plan.triggers.trigger import told
     type=ip_network,
     help="With -f: network that http tasks may send requests to although it is refused by default; repeat for more.",
 )
+@click.option("--ui", "with_ui", is_flag=True, help="With -f: show the run in a browser too, until Ctrl-C.")
+@click.option("--browser/--no-browser", default=True, help="With --ui: open a browser.  [default: browser]")
 @click.option("-w", "--watch", is_flag=True, help="On a cluster: follow the run until it has ended.")
 @click.option("--log", is_flag=True, help="On a cluster: follow the run until it has ended, with the tasks' logs.")
 @click.option(
@@ -108,6 +110,8 @@ def command(
     answers: tuple[str, ...],
     quiet: bool,
     allowed: tuple[IPv4Network | IPv6Network, ...],
+    with_ui: bool,
+    browser: bool,
     watch: bool,
     log: bool,
     name: str,
@@ -135,7 +139,7 @@ def command(
         ctx,
         ["watch", "log", "namespace", "context", "kubeconfig"]
         if files
-        else ["approve", "reject", "answers", "quiet", "allowed"],
+        else ["approve", "reject", "answers", "quiet", "allowed", "with_ui"],
         bool(files),
     )
     wanted = Wanted(
@@ -155,7 +159,7 @@ def command(
         from tradewind.cli.laptop.local_run import Local, run_here
 
         decisions = Decisions(frozenset(approve), frozenset(reject), pairs(answers, "--answer"))
-        ctx.exit(run_to_end(run_here(files, dag, wanted, Local(decisions, quiet, allowed), output)))
+        ctx.exit(run_to_end(run_here(files, dag, wanted, Local(decisions, quiet, allowed, with_ui, browser), output)))
     if not dag:
         raise click.UsageError("name a DAG of the cluster, or give a manifest with -f")
     ctx.exit(0 if _run_there(dag=dag, wanted=wanted, watch=watch or log, log=log, output=output, **rest) else 1)

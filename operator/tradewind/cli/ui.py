@@ -15,6 +15,8 @@ from tradewind.kube.connection import connect
 from tradewind.server.documents import STATIC
 from tradewind.server.serving import Opened, PortTaken, opened
 
+BROWSER = click.option("--browser/--no-browser", default=True, help="Open a browser.  [default: browser]")
+
 
 @click.command()
 @click.option(
@@ -28,7 +30,7 @@ from tradewind.server.serving import Opened, PortTaken, opened
 @click.option("--kubeconfig", type=click.Path(), help="Kubeconfig file.  [default: $KUBECONFIG, ~/.kube/config]")
 @click.option("--context", help="Context in the kubeconfig.")
 @click.option("--port", type=click.IntRange(0, 65_535), default=0, help="Port to listen on.  [default: a free one]")
-@click.option("--browser/--no-browser", default=True, help="Open a browser.  [default: browser]")
+@BROWSER
 def command(
     namespaces: tuple[str, ...],
     all_namespaces: bool,
@@ -71,12 +73,19 @@ async def _serve(
 
 @asynccontextmanager
 async def shown(
-    client: Client, mode: str, namespaces: Sequence[str], fallback: str, port: int, browser: bool
+    client: Client,
+    mode: str = "local",
+    namespaces: Sequence[str] = (),
+    fallback: str = "default",
+    port: int = 0,
+    browser: bool = True,
+    err: bool = False,
 ) -> AsyncIterator[Opened]:
-    """A server while the context is open. Prints its address and, if asked to, opens a browser. Raises ClickException."""
+    """A server while the context is open. Prints its address (with `err` to stderr) and, if asked to, opens a browser.
+    Raises ClickException."""
     try:
         async with opened(client, mode=mode, namespaces=namespaces, fallback=fallback, port=port) as server:
-            say(server.url)
+            say(server.url, err=err)
             if not (STATIC / "index.html").is_file():
                 say("the web UI is not built in this checkout: `make ui` builds it", err=True)
             if browser:

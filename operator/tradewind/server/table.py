@@ -1,7 +1,7 @@
 """All routes."""
 
 from tradewind.server.route import Route
-from tradewind.server.routes import actions, dags, logs, objects, overview, runs, session, stream, tasks
+from tradewind.server.routes import actions, dags, export, logs, objects, overview, runs, session, stream, tasks
 
 ROUTES: tuple[Route, ...] = (
     *session.ROUTES,
@@ -9,6 +9,7 @@ ROUTES: tuple[Route, ...] = (
     *runs.ROUTES,
     *tasks.ROUTES,
     *logs.ROUTES,
+    *export.ROUTES,
     *dags.ROUTES,
     *objects.ROUTES,
     *actions.ROUTES,

@@ -1,6 +1,7 @@
 """`tradewind run -f`: runs a DAG from manifests on a cluster in this process."""
 
 import asyncio
+import contextlib
 import re
 import secrets
 import shlex
@@ -53,6 +54,10 @@ class Local:
     """Don't show the output of tasks."""
     allowed: tuple[IPv4Network | IPv6Network, ...] = ()
     """Additional networks to which http tasks may send requests."""
+    ui: bool = False
+    """Show it in a browser too, and stay after its end."""
+    browser: bool = True
+    """Open the browser."""
 
 
 async def run_here(files: Sequence[str], dag: str | None, wanted: Wanted, how: Local, output: str) -> int:
@@ -97,18 +102,29 @@ async def _run(
     notes: Sequence[str],
     cancelled: asyncio.Event,
 ) -> int:
+    from tradewind.cli.ui import shown
     from tradewind.local.session import session
 
     me = asyncio.current_task()
     logs = LiveLogs()
 
+    over = asyncio.Event()
+    """Set by an interruption after the run has ended."""
+    ended = False
+
     def interrupt() -> None:
+        if ended:
+            over.set()
+            return
         if cancelled.is_set() and me:
             me.cancel()
         cancelled.set()
 
     try:
-        async with session(interrupt, on_log=logs.add_pod, allowed=how.allowed) as here:
+        async with (
+            session(interrupt, on_log=logs.add_pod, allowed=how.allowed) as here,
+            contextlib.AsyncExitStack() as stack,
+        ):
             for document in documents:
                 if document.kind != "DAGRun":
                     await here.client.apply(RESOURCES[document.kind], NAMESPACE, document.name, _here_as(document))
@@ -117,6 +133,8 @@ async def _run(
             for words in notes:
                 console.print(f"note: {words}", style="dim")
             paths = Paths(here.client, NAMESPACE, created.uid)
+            if how.ui:
+                await stack.enter_async_context(shown(here.client, browser=how.browser, err=True))
             with Screen(console, f"tradewind: {created.name}", _here) as screen:
                 show = (lambda *_: None) if how.quiet else screen.log
                 beside = [
@@ -129,6 +147,10 @@ async def _run(
                 await logs.finish(paths, show)
             kept = {"logs": str(logs.folder)} if logs.folder else {}
             succeeded = await conclude(here.client, run, rows, output, console, kept)
+            if how.ui and not cancelled.is_set():
+                ended = True
+                console.print("the run has ended; the page stays until Ctrl-C", style="dim")
+                await over.wait()
     finally:
         if logs.folder:
             console.print(f"logs: {logs.folder}", style="dim", soft_wrap=True)

@@ -34,6 +34,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "describe": Entry("describe", "Show one run or DAG in full."),
         "logs": Entry("logs", "Print the logs of tasks."),
         "top": Entry("top", "Show what tasks wait for, and for how long."),
+        "export": Entry("export", "Write a run as one HTML file."),
         "revisions": Entry("revisions", "List the revisions of a DAG."),
     },
     "Control runs": {
