@@ -321,3 +321,40 @@ def test_ticks_are_the_same_whether_they_are_told_forwards_or_backwards(
     behind = list(islice(found.before(ahead[-1]), 12))
     assert behind[::-1] == ahead
     assert next(found.before(ahead[0] - timedelta(seconds=1))) <= moment.replace(microsecond=0)
+
+
+def test_a_search_that_found_no_tick_is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of runs of a schedule ask for the tick after theirs."""
+    pauses: list[int] = []
+    monkeypatch.setattr("tradewind.plan.triggers.calendar.pause", lambda: pauses.append(1))
+    found = calendar(cron="@daily", exclude=[{"weekdays": ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]}])
+    moments = [at("2026-05-10T00:00:00Z"), *(at(f"2026-05-{day}T12:00:00Z") for day in (10, 11, 31, 30, 20))]
+    for number, moment in enumerate(moments):
+        assert [*found.after(moment)] == [*found.before(moment)] == []
+        if number == 0:
+            assert len(pauses) > 2_000
+            pauses.clear()
+    assert len(pauses) < 100
+
+
+EXCLUDED = st.fixed_dictionaries(
+    {
+        "weekdays": st.lists(st.sampled_from(["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]), max_size=6),
+        "days": st.sampled_from([[], ["2026-01-10/2026-02-20"], ["02-01/02-28", "2027-01-01"]]),
+    }
+)
+
+
+@given(ZONES, SPECS, EXCLUDED, st.lists(MOMENTS, min_size=2, max_size=8))
+def test_what_a_calendar_remembers_changes_no_tick(
+    zone: str, spec: dict[str, Any], excluded: dict[str, Any], moments: list[datetime]
+) -> None:
+    spec = {**spec, "exclude": [excluded] if any(excluded.values()) else []}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tradewind.plan.triggers.calendar.FRUITLESS", 20)
+        one = calendar(zone, **spec)
+        for moment in moments:
+            for way in ("after", "before"):
+                mine, fresh = (next(getattr(kept, way)(moment), None) for kept in (one, calendar(zone, **spec)))
+                far = abs((mine or fresh or moment) - moment) > timedelta(days=18)
+                assert mine == fresh or (None in (mine, fresh) and far)

@@ -17,6 +17,8 @@ from tradewind.plan.triggers.excluded_days import Days, read_calendar, united
 FRESH = 30.0
 """Seconds for which a ConfigMap counts as current after it was read."""
 CALENDARS_KEPT = 256
+SCHEDULES_KEPT, SCHEDULE_KEPT = 64, 16_384
+"""Schedules whose calendars are in memory, and the characters of one."""
 KEYS_LIMIT = 50
 """Keys of a ConfigMap that are read as calendars if none is named."""
 CalendarKey = tuple[str, str, str]
@@ -30,6 +32,8 @@ class Calendars:
         self._fresh, self._clock = CoalescingReader(client), clock
         self._read: OrderedDict[CalendarKey, tuple[float, Days]] = OrderedDict()
         """When each calendar was read (epoch seconds), and its days; the latest at the end."""
+        self._made: OrderedDict[tuple[str, str], tuple[Mapping[int, Days], Calendar]] = OrderedDict()
+        """By namespace and schedule: its calendar, which remembers where there are no ticks, and the days that it was made with."""
 
     async def of(self, namespace: str, schedule: Schedule) -> Calendar:
         """The calendar of a schedule. Raises NotReady for a missing or invalid ConfigMap, Invalid for an invalid schedule."""
@@ -39,7 +43,17 @@ class Calendars:
                 days[index] = await self._days(
                     namespace, f"spec.schedule.exclude[{index}].configMap", exclusion.config_map
                 )
-        return Calendar(schedule, days)
+        key = (namespace, schedule.model_dump_json())
+        known = self._made.get(key)
+        if known is None or any(known[0][index] is not found for index, found in days.items()):
+            known = days, Calendar(schedule, days)
+            if len(key[1]) > SCHEDULE_KEPT:
+                return known[1]
+            self._made[key] = known
+            if len(self._made) > SCHEDULES_KEPT:
+                self._made.popitem(last=False)
+        self._made.move_to_end(key)
+        return known[1]
 
     async def _days(self, namespace: str, path: str, ref: CalendarRef) -> Days:
         key, now = (namespace, ref.name, ref.key), self._clock()

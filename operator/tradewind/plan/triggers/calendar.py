@@ -47,6 +47,7 @@ FIRST, LAST = date(1969, 12, 1), date(9001, 1, 31)
 """There are no ticks before or after these days."""
 DAY = timedelta(days=1)
 """Ticks that are further apart than this are complete where clocks change."""
+INSTANT = timedelta(microseconds=1)
 FRUITLESS = 4_000
 """Excluded days that are skipped in the search for a tick, about ten years."""
 
@@ -57,6 +58,7 @@ class Calendar:
 
     def __init__(self, schedule: Schedule, calendars: Mapping[int, Days] | None = None) -> None:
         self._problems = list[Problem]()
+        self._barren, self._pace = (EPOCH, EPOCH), 0.0
         self.zone: tzinfo = self._try("timeZone", lambda: zone_of(schedule.time_zone), _UTC)
         self._cron = self._try("cron", lambda: cron_of(schedule.cron), "") if schedule.cron else ""
         every = schedule.every or ""
@@ -104,21 +106,42 @@ class Calendar:
 
     def _unbounded(self, moment: datetime, back: bool = False) -> Iterator[datetime]:
         """The ticks after a moment, or backwards before it, regardless of `start` and `end`."""
-        moment = moment.astimezone(UTC)
-        for _ in range(FRUITLESS):
+        moment = begin = moment.astimezone(UTC)
+        left, fruitless = FRUITLESS, True
+        while left > 0:
             pause()
+            left, moment = self._over_barren(left, moment, back)
             for tick in self._all(moment, back):
                 day = self.local(tick).date()
                 if not FIRST < day < LAST:
                     return
                 if day in self._excluded:
                     break
+                fruitless = False
                 yield tick
             else:
                 return
             # On to the end of the day: it can have thousands of ticks.
             edge = datetime.combine(day if back else day + timedelta(days=1), time(), self.zone).astimezone(UTC)
             moment = min(edge, tick) if back else max(edge - timedelta(seconds=1), tick)
+            left -= 1
+        if fruitless:
+            self._remember(*((moment - INSTANT, begin - INSTANT) if back else (begin, moment)))
+
+    def _over_barren(self, left: int, moment: datetime, back: bool) -> tuple[int, datetime]:
+        """Moves a search over time in which there is no tick, and counts its days as searched."""
+        low, high = self._barren
+        if not low <= moment <= high:
+            return left, moment
+        there = min(moment, low + timedelta(seconds=1)) if back else high
+        return left - int(self._pace * abs(there - moment).total_seconds()), there
+
+    def _remember(self, low: datetime, high: datetime) -> None:
+        """Records that there is no tick after `low` and up to `high`: the search takes long, and every run of a schedule makes it."""
+        self._pace = FRUITLESS / max((high - low).total_seconds(), 1.0)
+        if low <= self._barren[1] and self._barren[0] <= high:
+            low, high = min(low, self._barren[0]), max(high, self._barren[1])
+        self._barren = low, high
 
     def _all(self, moment: datetime, back: bool) -> Iterator[datetime]:
         if self._cron:
