@@ -53,6 +53,11 @@ def local_revision(name: str, local: str) -> str:
     return f"{name}.{local}"
 
 
+def whole(revision: str) -> str:
+    """The revision that holds this one, which may be that of a local DAG."""
+    return revision.partition(".")[0]
+
+
 class _Meta(Struct, frozen=True):
     name: str
     namespace: str

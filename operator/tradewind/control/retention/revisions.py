@@ -11,7 +11,7 @@ import msgspec
 
 from tradewind.control.dagrun.run import Run
 from tradewind.control.dags.call_pins import pins_of
-from tradewind.control.dags.revisions import HEAD, MANAGED, REVISION_PAGE, Head, Revisions
+from tradewind.control.dags.revisions import HEAD, MANAGED, REVISION_PAGE, Head, Revisions, whole
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, Conflict, NotFound
 from tradewind.kube.labels import DAG
@@ -21,6 +21,7 @@ from tradewind.kube.struct import Struct
 from tradewind.kube.work_queue import WorkQueue
 from tradewind.kube.writes import flow
 from tradewind.model.dag import DAGSpec
+from tradewind.model.dag_name import home
 from tradewind.plan.capacity.shard_share import WHOLE, Owned
 from tradewind.plan.retention.revisions import Keep, surplus
 
@@ -44,9 +45,14 @@ class _Status(Struct, frozen=True):
     calls: dict[str, str] = {}
 
 
+class _Spec(Struct, frozen=True):
+    dag: str = ""
+
+
 class _Named(Struct, frozen=True):
     """A run and the revision that it names."""
 
+    spec: _Spec = _Spec()
     status: _Status | None = None
 
 
@@ -116,8 +122,8 @@ class RevisionHistory:
     def _let_go(self, run: Run, names: Mapping[str, Any]) -> None:
         """Notes that a run no longer uses these revisions, by DAG."""
         for dag, name in names.items():
-            if name in self._held.get((run.namespace, dag), ()):
-                self.queue.add_after((run.namespace, dag), REVISION_SWEEP_DELAY)
+            if name and whole(name) in self._held.get((run.namespace, home(dag)), ()):
+                self.queue.add_after((run.namespace, home(dag)), REVISION_SWEEP_DELAY)
 
     async def watch(self) -> None:
         """Surveys all revisions now and then, for changes that no event reported. Never returns."""
@@ -200,10 +206,18 @@ class RevisionHistory:
 
 
 async def uses(client: Client, namespace: str, dag: str) -> Counter[str]:
-    """By revision: the number of the DAG's runs that name it, and of active runs that call it. Reads all runs, since an operator keeps only
+    """By revision: the number of the DAG's runs, and of those of its local DAGs, that name it, and of active runs that call it. Reads all runs, since an operator keeps only
     some of the ended ones in memory."""
-    runs = walk(client, RUNS, namespace, _NAMED, RUNS_PAGE, fieldSelector=f"spec.dag={dag}")
-    found = Counter([run.status.revision async for run in runs if run.status and run.status.revision])
-    callers = walk(client, RUNS, namespace, _NAMED, RUNS_PAGE, fieldSelector="status.phase=Running")
-    found.update([run.status.calls[dag] async for run in callers if run.status and dag in run.status.calls])
+    own = {"fieldSelector": f"spec.dag={dag}"}
+    # Runs of its local DAGs have the label too. One can outlive the run that made it, if that was deleted without what it owns.
+    local = {"fieldSelector": f"spec.dag!={dag}", "labelSelector": f"{DAG}={dag}"}
+    found: Counter[str] = Counter()
+    for query in (own, local):
+        async for run in walk(client, RUNS, namespace, _NAMED, RUNS_PAGE, **query):
+            if run.status and run.status.revision and home(run.spec.dag) == dag:
+                found[whole(run.status.revision)] += 1
+    async for run in walk(client, RUNS, namespace, _NAMED, RUNS_PAGE, fieldSelector="status.phase=Running"):
+        found.update(
+            {whole(name) for called, name in (run.status.calls if run.status else {}).items() if home(called) == dag}
+        )
     return found
