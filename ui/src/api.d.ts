@@ -332,7 +332,7 @@ export interface TasksAnswer {
   attempts: number[];
   /** How many attempts the infrastructure lost. */
   losses: number[];
-  /** By row: start and end of each attempt, in seconds from `epoch`; the end is -1 while it runs. */
+  /** By row: start and end of each attempt, in seconds from `epoch`; the end is -1 while it runs. Empty for rows with one attempt: `start` and `end` say it. */
   bars: number[][];
   epoch: Millis;
   whys: string[];

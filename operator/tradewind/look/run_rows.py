@@ -10,6 +10,7 @@ from tradewind.control.dagrun.state import RunState
 from tradewind.kube.pod import Pod
 from tradewind.look.reading import of_kind
 from tradewind.look.waiting.stopping import stopping
+from tradewind.plan import pacing
 from tradewind.plan.outcomes.attempt import Attempt
 from tradewind.plan.outcomes.state import FINAL, State
 from tradewind.plan.runs.planner import Planner
@@ -72,15 +73,14 @@ def rows(view: RunState) -> list[Row]:
     messages = _Messages(past, now)
     result = []
     depths: dict[str, int] = {}
-    for task in graph.order:
+    for task in pacing.each(graph.order):
         depth = depths[task] = max((depths[name] + 1 for name in graph.upstream[task]), default=0)
         if group := planner.ledger.groups.get(task):
             state = _shown(run, group.state)
             words = group.why or messages.of(task, state)
             result.append(Row(task, state, depth, (), None, None, words, run=run.name))
-        result.extend(
-            _row(unit, planner, view, messages, depth + (group is not None)) for unit in planner.ledger.members(task)
-        )
+        units = pacing.each(planner.ledger.members(task))
+        result.extend(_row(unit, planner, view, messages, depth + (group is not None)) for unit in units)
     return result
 
 

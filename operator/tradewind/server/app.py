@@ -30,6 +30,8 @@ SMALL = 1024
 """Bytes up to which an answer is not compressed."""
 LARGE = 64 * 1024
 """Bytes from which it is compressed in a thread."""
+LEVEL = 6
+"""Of compression."""
 AT_ONCE = 64
 """Requests that are answered at the same time."""
 M = TypeVar("M", bound=Wire)
@@ -175,7 +177,7 @@ async def _response(request: web.Request, found: Any) -> web.Response:
     if request.headers.get("If-None-Match") == tag:
         return web.Response(status=304, headers=headers)
     if len(text) > SMALL and "gzip" in request.headers.get("Accept-Encoding", ""):
-        text = await asyncio.to_thread(gzip.compress, text, 5) if len(text) > LARGE else gzip.compress(text, 5)
+        text = await asyncio.to_thread(gzip.compress, text, LEVEL) if len(text) > LARGE else gzip.compress(text, LEVEL)
         headers["Content-Encoding"] = "gzip"
     return web.Response(body=text, content_type="application/json", headers=headers)
 

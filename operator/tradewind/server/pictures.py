@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.dagrun.state import RunState, picture
@@ -28,6 +28,7 @@ from tradewind.server.hub import Hub
 from tradewind.server.route import Need
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 KEPT = 50
 """Pictures in memory."""
 UNSEEN = 60.0
@@ -109,6 +110,8 @@ class View:
     """Changes with the run or its pods."""
     made: dict[str, Any] = field(default_factory=dict)
     """What was made from it, by name."""
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while something is computed from it: a computation pauses, and another must not find its planner half-way."""
 
 
 @dataclass
@@ -168,19 +171,32 @@ class Pictures:
         state = None
         if revision := str(run.status.get("revision") or ""):
             try:
-                with reading(f"dagrun/{run.name}"):
-                    definition = await self.revisions(caller).load(run.namespace, revision)
-
-                async def draw() -> RunState:
-                    with reading(f"dagrun/{run.name}"):
-                        return picture(run, definition, pods)
-
-                state = await self.host.run(run.namespace, draw())
+                state = await self.draw(caller, run, pods)
             except (NotFound, Invalid):
                 partial = f"revision {revision} can't be read any more: tasks are not shown"
         kept.took, kept.drawn = time.perf_counter() - began, time.monotonic()
         kept.view = View(body, run, state, pods, partial, version)
         return kept.view
+
+    async def draw(self, caller: Caller, run: Run, pods: Mapping[str, Pod]) -> RunState:
+        """The state of a run that has begun, in slices. Raises ApiError, Invalid and StatusUnreadable."""
+
+        async def drawn() -> RunState:
+            with reading(f"dagrun/{run.name}"):
+                definition = await self.revisions(caller).load(run.namespace, str(run.status["revision"]))
+                return picture(run, definition, pods)
+
+        return await self.host.run(run.namespace, drawn())
+
+    async def compute(self, view: View, work: Callable[[], T]) -> T:
+        """What `work` computes from a view, in slices, and one at a time. Raises StatusUnreadable."""
+
+        async def done() -> T:
+            with reading(f"dagrun/{view.run.name}"):
+                return work()
+
+        async with view.lock:
+            return await self.host.run(view.run.namespace, done())
 
     def _soon(self, kept: _Kept, run: Run) -> bool:
         """Whether a picture is too young to be drawn again. Its followers are notified once it is not."""

@@ -12,6 +12,7 @@ from tradewind.kube.pod import Pod
 from tradewind.look.waiting.blocked_on import blocked
 from tradewind.look.waiting.reason import Cause, Wait
 from tradewind.look.waiting.stopping import stopping
+from tradewind.plan import pacing
 from tradewind.plan.outcomes.state import FINAL, State
 from tradewind.plan.runs.critical_path import Trail
 from tradewind.plan.runs.decision import PREVIOUS, Live
@@ -23,11 +24,11 @@ def waits(view: RunState, now: float) -> Iterator[Wait]:
     planner = view.planner
     assert planner is not None  # noqa: S101 - the picture of a run that has begun
     look = _Look(view, now)
-    for task in planner.definition.graph.order:
+    for task in pacing.each(planner.definition.graph.order):
         group = planner.ledger.groups.get(task)
         if group and group.units is None and group.state not in FINAL:
             yield Wait(task, Cause.DEPENDENCIES, "Blocked", blocked(planner, task, None))
-        for unit in planner.ledger.members(task):
+        for unit in pacing.each(planner.ledger.members(task)):
             if unit.state not in FINAL:
                 yield look.unit(unit)
 

@@ -7,6 +7,7 @@ be a second off.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tradewind.plan import pacing
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.outcomes.attempt import Attempt, parse_key
 from tradewind.plan.outcomes.state import BAD, State
@@ -51,9 +52,9 @@ class Trail:
         self._at: dict[str, str] = {}
         """Task -> its last end or, if it has no attempt, that of the tasks above it."""
         own: dict[str, list[str]] = {}
-        for key in self._attempts:
+        for key in pacing.each(self._attempts):
             own.setdefault(parse_key(key)[0], []).append(key)
-        for task in definition.graph.order:
+        for task in pacing.each(definition.graph.order):
             above = (self._at[name] for name in definition.graph.upstream[task] if name in self._at)
             if found := self._last(own.get(task) or above):
                 self._at[task] = found

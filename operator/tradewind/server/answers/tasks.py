@@ -36,7 +36,8 @@ class TasksAnswer(Answer):
     losses: list[int]
     """How many attempts the infrastructure lost."""
     bars: list[list[int]]
-    """By row: start and end of each attempt, in seconds from `epoch`; the end is -1 while it runs."""
+    """By row: start and end of each attempt, in seconds from `epoch`; the end is -1 while it runs. Empty for rows with one
+    attempt: `start` and `end` say it."""
     epoch: Millis
     """When the run was created."""
     whys: list[str]

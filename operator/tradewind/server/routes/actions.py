@@ -17,7 +17,7 @@ from tradewind.kube.client import Object
 from tradewind.kube.errors import AlreadyExists, Conflict
 from tradewind.kube.resources import APPROVALS, DAGS, RUNS
 from tradewind.look.actions import NotPossible, affected, change, command, lost, possible, start_command, tried_again
-from tradewind.look.reading import of_kind, reading
+from tradewind.look.reading import of_kind
 from tradewind.look.reading import status as status_of
 from tradewind.look.run_body import run_body
 from tradewind.look.run_rows import rows
@@ -68,17 +68,15 @@ async def _act(question: Question, asked: ActionBody, preview: bool) -> ActionAn
     view = await question.service.pictures.view(question.caller, question.namespace, question.name)
     run, state = view.run, view.state
 
-    async def keys() -> list[str]:
+    pictures = question.service.pictures
+    try:
         possible(asked.action, run)
         if asked.action == "retry":
-            with reading(f"dagrun/{run.name}"):
-                found = rows(state) if state else []
-            again = tried_again(run, found)
-            return [f"{row.task}: {row.state}, tries again" for row in again]
-        return [f"{key}: {words}" for key, words in affected(asked.action, run, state)]
-
-    try:
-        found = await question.service.host.run(run.namespace, keys())
+            again = tried_again(run, await pictures.compute(view, lambda: rows(state) if state else []))
+            found = [f"{row.task}: {row.state}, tries again" for row in again]
+        else:
+            pairs = await pictures.compute(view, lambda: affected(asked.action, run, state))
+            found = [f"{key}: {words}" for key, words in pairs]
     except NotPossible as error:
         raise Refused(409, str(error)) from None
     version = _version(asked.action, run, found)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 import msgspec
 
 from tradewind.control.dagrun.run import read_run
-from tradewind.control.dagrun.state import RunState, picture
 from tradewind.control.dags.revisions import REVISION_PAGE, written
 from tradewind.control.dags.template_index import rendered
 from tradewind.control.triggers.dag_index import invalid
@@ -16,7 +15,7 @@ from tradewind.kube.labels import DAG
 from tradewind.kube.pages import walk
 from tradewind.kube.resources import DAGS, REVISIONS, RUNS, TRIGGERS
 from tradewind.kube.struct import Struct
-from tradewind.look.reading import StatusUnreadable, of_kind, reading
+from tradewind.look.reading import StatusUnreadable, of_kind
 from tradewind.look.reading import status as status_of
 from tradewind.look.shape import shape
 from tradewind.look.yaml_text import as_yaml, managed_by
@@ -162,8 +161,9 @@ async def _definition(question: Question, number: int | None) -> Definition:
     """The definition of the DAG as it is, or of a revision. Raises Invalid."""
     if number is not None:
         body = await _numbered(question, str(number))
-        return await question.service.pictures.revisions(question.caller).load(
-            question.namespace, body["metadata"]["name"]
+        revisions = question.service.pictures.revisions(question.caller)
+        return await question.service.host.run(
+            question.namespace, revisions.load(question.namespace, body["metadata"]["name"])
         )
     found = await rendered(question.client, question.namespace, question.name)
 
@@ -302,15 +302,7 @@ async def _column(
             run = read_run(await question.client.get(RUNS, record.namespace, record.name))
             if not run.status.get("revision"):
                 return {}, ()
-            with reading(f"dagrun/{run.name}"):
-                revisions = service.pictures.revisions(question.caller)
-                definition = await revisions.load(run.namespace, run.status["revision"])
-
-            async def drawn() -> RunState:
-                with reading(f"dagrun/{run.name}"):
-                    return picture(run, definition, {})
-
-            state = await service.host.run(run.namespace, drawn())
+            state = await service.pictures.draw(question.caller, run, {})
     except (NotFound, Invalid, StatusUnreadable):
         return {}, ()
     if state is None or state.planner is None:

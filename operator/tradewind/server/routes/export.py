@@ -24,11 +24,10 @@ async def export(question: Question) -> web.StreamResponse:
         for row in await events_of(question, view.run.uid)
     ]
 
-    async def made() -> str:
+    def made() -> str:
         return page(exported(view.body, view.run, view.state, view.pods, logs, events, time.time()))
 
-    with reading(f"dagrun/{view.run.name}"):
-        text = await question.service.host.run(view.run.namespace, made())
+    text = await question.service.pictures.compute(view, made)
     headers = {
         "Content-Disposition": f'attachment; filename="{view.run.name}.html"',
         "Content-Security-Policy": SANDBOX,

@@ -13,7 +13,7 @@ from tradewind.kube.errors import ApiError
 from tradewind.kube.resources import EVENTS, RUNS
 from tradewind.look import note
 from tradewind.look.critical_path import path_of
-from tradewind.look.reading import of_kind, reading
+from tradewind.look.reading import of_kind
 from tradewind.look.waiting.reason import WORK
 from tradewind.look.waiting.task_waits import waits
 from tradewind.look.whoami import REASON
@@ -97,8 +97,8 @@ async def run(question: Question) -> RunAnswer:
     view = await question.service.pictures.view(question.caller, question.namespace, question.name)
     events, can = await asyncio.gather(events_of(question, view.run.uid), _can(question, view.run))
     text = await asyncio.to_thread(as_yaml, view.body)
-    with reading(f"dagrun/{view.run.name}"):
-        return RunAnswer(run=_detail(view, events, text), can=can, partial=view.partial or None)
+    detail = await question.service.pictures.compute(view, lambda: _detail(view, events, text))
+    return RunAnswer(run=detail, can=can, partial=view.partial or None)
 
 
 def _detail(view: View, events: list[EventRow], text: str) -> RunDetail:
@@ -217,13 +217,12 @@ async def path(question: Question) -> PathAnswer:
     if state is None:
         return PathAnswer(rows=[], seconds=0)
 
-    async def steps() -> PathAnswer:
+    def steps() -> PathAnswer:
         found = path_of(state, time.time())
         rows = [PathRow(task=step.task, waited=step.waited, retried=step.retried, ran=step.ran) for step in found]
         return PathAnswer(rows=rows, seconds=sum(step.seconds for step in found))
 
-    with reading(f"dagrun/{view.run.name}"):
-        return await question.service.host.run(view.run.namespace, steps())
+    return await question.service.pictures.compute(view, steps)
 
 
 async def waiting(question: Question) -> WaitsAnswer:
@@ -234,7 +233,7 @@ async def waiting(question: Question) -> WaitsAnswer:
         return WaitsAnswer(tasks=[], total=0)
     planner = state.planner
 
-    async def chains() -> WaitsAnswer:
+    def chains() -> WaitsAnswer:
         known = {wait.task: wait for wait in waits(state, now)}
         lost = [wait for wait in known.values() if wait.cause not in WORK]
         blocked = [wait for wait in known.values() if wait.cause in WORK and wait.reason == "Blocked"]
@@ -255,8 +254,7 @@ async def waiting(question: Question) -> WaitsAnswer:
         ]
         return WaitsAnswer(tasks=tasks, total=len(lost) + len(blocked))
 
-    with reading(f"dagrun/{view.run.name}"):
-        return await question.service.host.run(view.run.namespace, chains())
+    return await question.service.pictures.compute(view, chains)
 
 
 def _link(kind: str, run: Run, name: str) -> ChainLink | None:

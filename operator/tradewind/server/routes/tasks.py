@@ -14,7 +14,7 @@ from tradewind.kube.errors import ApiError
 from tradewind.kube.labels import RUN_UID
 from tradewind.kube.pod import Pod
 from tradewind.kube.resources import PODS, RUNS
-from tradewind.look.columns import STATES, columns
+from tradewind.look.columns import OPEN, STATES, Columns, columns
 from tradewind.look.inputs import inputs
 from tradewind.look.reading import of_kind, reading
 from tradewind.look.run_rows import rows
@@ -25,6 +25,7 @@ from tradewind.look.waiting.task_waits import waits
 from tradewind.look.why import Why, of_unit
 from tradewind.look.yaml_text import as_yaml
 from tradewind.model.task import Task
+from tradewind.plan import pacing
 from tradewind.plan.outcomes.attempt import FAILURES, LOSSES, SKIPS, STOPPED, Attempt, parse_key
 from tradewind.plan.outcomes.state import FINAL
 from tradewind.plan.runs.planner import Planner
@@ -64,7 +65,7 @@ async def tasks(question: Question) -> Encoded | TasksAnswer:
     if (known := view.made.get("tasks")) is not None and view.run.final:
         return Encoded(known)
 
-    async def made() -> TasksAnswer:
+    def made() -> TasksAnswer:
         found = columns(state, view.pods, time.time())
         own = found.shape
         return TasksAnswer.model_construct(
@@ -84,7 +85,7 @@ async def tasks(question: Question) -> Encoded | TasksAnswer:
             end=[_millis(second) for second in found.end],
             attempts=found.attempts,
             losses=found.losses,
-            bars=found.bars,
+            bars=_bars(found),
             epoch=found.epoch * 1000,
             whys=found.whys,
             why=found.why,
@@ -97,8 +98,7 @@ async def tasks(question: Question) -> Encoded | TasksAnswer:
             group=own.group,
         )
 
-    with reading(f"dagrun/{view.run.name}"):
-        answer = await question.service.host.run(view.run.namespace, made())
+    answer = await question.service.pictures.compute(view, made)
     text = await asyncio.to_thread(encoded, answer)
     if view.run.final:
         view.made["tasks"] = text
@@ -107,6 +107,16 @@ async def tasks(question: Question) -> Encoded | TasksAnswer:
 
 def _millis(second: int | None) -> int | None:
     return None if second is None else second * 1000
+
+
+def _bars(found: Columns) -> list[list[int]]:
+    """The bars of rows with several attempts, or with one that another follows: for others `start` and `end` say it, and of
+    ten thousand tasks most have one."""
+    made = []
+    for bars, start, end in pacing.each(zip(found.bars, found.start, found.end, strict=True)):
+        told = start is not None and (end is not None or bars[-1:] == [OPEN])
+        made.append([] if len(bars) == 2 and told else bars)
+    return made
 
 
 def _empty(view: View) -> TasksAnswer:
@@ -154,11 +164,7 @@ async def task(question: Question) -> TaskAnswer:
         raise Refused(404, f"dagrun/{view.run.name} has no task {key[:100]}")
     now = time.time()
 
-    async def looked() -> "_Seen":
-        return _Seen.of(view, state, planner, key, now)
-
-    with reading(f"dagrun/{view.run.name}"):
-        seen = await question.service.host.run(view.run.namespace, looked())
+    seen = await question.service.pictures.compute(view, lambda: _Seen.of(view, state, planner, key, now))
     panel, manifest = await _pod(question, view, planner.definition.tasks[name], seen.last_pod)
     children = await _children(question, view, planner.definition.tasks[name], key)
     with reading(f"dagrun/{view.run.name}"):
