@@ -6,6 +6,7 @@ import pytest
 from tradewind.model.dag import DAGSpec
 from tradewind.plan.dags.compile import define
 from tradewind.plan.documents.problem import Invalid
+from tradewind.plan.expressions.scope import Names, Scope, compile_in
 from tradewind.plan.starts.start_values import Wanted, described, kept_values, variables, wanted
 
 KEEP = {"cursor": {"type": "integer", "value": "tasks.a.outputs.n", "initial": 0}}
@@ -135,11 +136,38 @@ def test_a_forged_record_gives_no_values(bound: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "expression",
-    ["true &&\nrun.latest", "\trun.latest", "run\n.latest", "run // made\n.latest", 'x == "//" ||\r\nrun.latest'],
+    [
+        "true &&\nrun.latest",
+        "\trun.latest",
+        "run\n.latest",
+        "run // made\n.latest",
+        'x == "//" ||\r\nrun.latest',
+        "run.`latest`",
+        "(run).latest",
+        "!(( run )) . latest",
+        "run" + f"// {'why ' * 100}\n" * 9 + "." + "// once more\n" * 20 + "latest",
+        "'run//' == '' || run.latest",
+    ],
 )
-def test_a_name_is_found_wherever_lines_break(expression: str) -> None:
+def test_a_name_is_found_however_it_is_written(expression: str) -> None:
     spec = DAGSpec.model_validate({"tasks": {"a": {"image": "x", "when": expression}}})
     assert wanted(spec).made == {"latest"}
+    long = f"{'x' * 5_000} $[[ {expression} ]] {'//' * 5_000}"
+    assert wanted(DAGSpec.model_validate({"tasks": {"a": {"image": "x", "env": {"A": long}}}})).made == {"latest"}
+
+
+@pytest.mark.parametrize(
+    "expression", ["(run.previous).outputs.x", "run.`previous`.outputs.x", "((run).previous).outputs"]
+)
+def test_outputs_are_found_however_they_are_written(expression: str) -> None:
+    assert define(
+        dag(f"has({expression})" if expression.endswith(".x") else f"{expression} == {{}}")
+    ).start_values == Wanted(frozenset({"previous"}), outputs=True)
+
+
+@pytest.mark.parametrize("expression", ["run.`latest`", "(run).latest", "run // why\n.latest"])
+def test_what_is_found_is_what_the_compiler_reads(expression: str) -> None:
+    assert "run.latest" in compile_in(expression, Scope(Names(), lambda task: False)).names
 
 
 @pytest.mark.parametrize("text", ["run//" * 200_000, "//run\n" * 200_000, "run " * 250_000])

@@ -8,11 +8,15 @@ from typing import Any
 from tradewind.model.dag import DAGSpec
 from tradewind.model.start_values import KeptValue
 from tradewind.plan import pacing
+from tradewind.plan.cel.compiler import ExpressionError
+from tradewind.plan.cel.tokens import MAX_LENGTH
 from tradewind.plan.documents.problem import Invalid, Problem
+from tradewind.plan.expressions.interpolation import expressions
 from tradewind.plan.expressions.typed_values import problem_with
 
-_GAP = r"\s*(?://[^\n]{0,100}\n\s*){0,3}"
-"""Spaces, lines and comments. Bounded, since a text may begin a comment at each of its words."""
+_GAP = r"(?:[\s()`]|//[^\n]*\n)*+"
+"""What may stand between two names beside the dot, as `(run).latest` says the same: only an expression is searched, which is
+short, since a text may begin a comment at each of its words."""
 _DOT = rf"{_GAP}\.{_GAP}"
 """The dot between two names."""
 _MADE = re.compile(rf"\brun{_DOT}(latest|nextDate|trigger)\b")
@@ -33,10 +37,23 @@ def wanted(spec: DAGSpec) -> Wanted:
     """What the expressions of a DAG name, and its kept values need."""
     named, made = list[tuple[str, str]](), set[str]()
     for text in _texts(spec.model_dump(mode="json", exclude_defaults=True)):
-        named += _PAST.findall(text)
-        made.update(_MADE.findall(text))
+        for expression in _expressions(text):
+            named += _PAST.findall(expression)
+            made.update(_MADE.findall(expression))
     past = {root for root, _ in named} | ({"lastSuccess"} if spec.keep else set())
     return Wanted(frozenset(past), any(outputs for _, outputs in named), frozenset(made))
+
+
+def _expressions(text: str) -> list[str]:
+    """The parts of a text that can be expressions."""
+    if "run" not in text:
+        return []
+    if len(text) <= MAX_LENGTH:
+        return [text]
+    try:
+        return [*pacing.each(expressions(text))]
+    except ExpressionError:
+        return []
 
 
 def _texts(data: Any) -> Iterator[str]:
