@@ -10,6 +10,7 @@ import click
 
 from tradewind.cli.laptop.dev_runs import tell_runs
 from tradewind.cli.laptop.kubeconfig_file import NAME, KubeconfigFile
+from tradewind.cli.laptop.recorded import DATA, recorded
 from tradewind.cli.options import run_to_end
 from tradewind.cli.output.terminal import say
 from tradewind.control.shared.task_groups import tasks
@@ -29,12 +30,13 @@ from tradewind.kube.client import Client
 )
 @click.option("--ui", "with_ui", is_flag=True, help="Show it in a browser, as `tradewind ui` does.")
 @click.option("--browser/--no-browser", default=True, help="With --ui: open a browser.  [default: browser]")
-def command(port: int, write_kubeconfig: Path, with_ui: bool, browser: bool) -> None:
+@DATA
+def command(port: int, write_kubeconfig: Path, with_ui: bool, browser: bool, data: Path | None) -> None:
     """Run a local cluster: an API server for kubectl, the operator, and tasks as local processes. Ctrl-C stops it."""
-    run_to_end(_dev(port, write_kubeconfig.absolute(), with_ui, browser))
+    run_to_end(_dev(port, write_kubeconfig.absolute(), with_ui, browser, data))
 
 
-async def _dev(port: int, path: Path, with_ui: bool, browser: bool) -> None:
+async def _dev(port: int, path: Path, with_ui: bool, browser: bool, data: Path | None) -> None:
     from tradewind.local.session import session
 
     stop = asyncio.Event()
@@ -45,11 +47,16 @@ async def _dev(port: int, path: Path, with_ui: bool, browser: bool) -> None:
             file.write(kubeconfig(here.connection.server, here.token))
             say(f"export KUBECONFIG={shlex.quote(str(path))}")
             say(f"API server at {here.connection.server}; try: kubectl get dags,dagruns. Ctrl-C ends it.", err=True)
-            async with tasks([tell_runs(here.client)]), _ui(here.client, with_ui, browser):
+            async with (
+                recorded(here.client, data),
+                tasks([tell_runs(here.client)]),
+                _ui(here.client, with_ui, browser),
+            ):
                 await stop.wait()
         finally:
             file.remove()
-    say("ended: its DAGs, runs and logs were in memory, and are gone", err=True)
+    kept = f"; its runs are on record: tradewind history list --data {shlex.quote(str(data))}" if data else ""
+    say(f"ended: its DAGs, runs and logs were in memory, and are gone{kept}", err=True)
 
 
 @contextlib.asynccontextmanager

@@ -2,11 +2,13 @@
 
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Any
 
 import click
 import orjson
 
+from tradewind.cli.laptop.recorded import DATA
 from tradewind.cli.objects.dated_runs import moment_of
 from tradewind.cli.objects.targets import DAG, NewName
 from tradewind.cli.objects.watch import follow_to_end
@@ -67,6 +69,7 @@ from tradewind.plan.triggers.trigger import told
 )
 @click.option("--ui", "with_ui", is_flag=True, help="With -f: show the run in a browser too, until Ctrl-C.")
 @click.option("--browser/--no-browser", default=True, help="With --ui: open a browser.  [default: browser]")
+@DATA
 @click.option("-w", "--watch", is_flag=True, help="On a cluster: follow the run until it has ended.")
 @click.option("--log", is_flag=True, help="On a cluster: follow the run until it has ended, with the tasks' logs.")
 @click.option(
@@ -112,6 +115,7 @@ def command(
     allowed: tuple[IPv4Network | IPv6Network, ...],
     with_ui: bool,
     browser: bool,
+    data: Path | None,
     watch: bool,
     log: bool,
     name: str,
@@ -139,7 +143,7 @@ def command(
         ctx,
         ["watch", "log", "namespace", "context", "kubeconfig"]
         if files
-        else ["approve", "reject", "answers", "quiet", "allowed", "with_ui"],
+        else ["approve", "reject", "answers", "quiet", "allowed", "with_ui", "data"],
         bool(files),
     )
     wanted = Wanted(
@@ -159,7 +163,8 @@ def command(
         from tradewind.cli.laptop.local_run import Local, run_here
 
         decisions = Decisions(frozenset(approve), frozenset(reject), pairs(answers, "--answer"))
-        ctx.exit(run_to_end(run_here(files, dag, wanted, Local(decisions, quiet, allowed, with_ui, browser), output)))
+        local = Local(decisions, quiet, allowed, with_ui, browser, data)
+        ctx.exit(run_to_end(run_here(files, dag, wanted, local, output)))
     if not dag:
         raise click.UsageError("name a DAG of the cluster, or give a manifest with -f")
     ctx.exit(0 if _run_there(dag=dag, wanted=wanted, watch=watch or log, log=log, output=output, **rest) else 1)

@@ -18,6 +18,7 @@ from tradewind.cli.laptop.approvals import decide_approvals, person
 from tradewind.cli.laptop.decisions import Decisions, undecided
 from tradewind.cli.laptop.live_logs import LiveLogs
 from tradewind.cli.laptop.preflight import missing
+from tradewind.cli.laptop.recorded import recorded
 from tradewind.cli.manifests.document import BadManifest, Document, Refusal
 from tradewind.cli.manifests.documents import DocumentSet
 from tradewind.cli.manifests.validation import require
@@ -58,6 +59,8 @@ class Local:
     """Show it in a browser too, and stay after its end."""
     browser: bool = True
     """Open the browser."""
+    data: Path | None = None
+    """Folder to record the run in."""
 
 
 async def run_here(files: Sequence[str], dag: str | None, wanted: Wanted, how: Local, output: str) -> int:
@@ -123,6 +126,7 @@ async def _run(
     try:
         async with (
             session(interrupt, on_log=logs.add_pod, allowed=how.allowed) as here,
+            recorded(here.client, how.data),
             contextlib.AsyncExitStack() as stack,
         ):
             for document in documents:

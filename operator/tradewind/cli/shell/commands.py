@@ -33,6 +33,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "get": Entry("get", "List DAGs, runs, triggers and other objects."),
         "describe": Entry("describe", "Show one run or DAG in full."),
         "logs": Entry("logs", "Print the logs of tasks."),
+        "history": Entry("history.command", "List, show and export recorded runs, which outlive their objects."),
         "top": Entry("top", "Show what tasks wait for, and for how long."),
         "export": Entry("export", "Write a run as one HTML file."),
         "revisions": Entry("revisions", "List the revisions of a DAG."),

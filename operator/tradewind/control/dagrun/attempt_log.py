@@ -10,7 +10,7 @@ import base64
 import binascii
 import gzip
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tradewind.plan.outcomes.attempt import Attempt, Cleared, Fixed, Retried
@@ -93,8 +93,7 @@ def append(packed: Packed, entries: Iterable[Entry], epoch: int) -> Packed:
 def decode(packed: Packed, epoch: int) -> Log:
     """Decodes the lines; `epoch` as in `append`. Raises ValueError for text that `append` did not produce."""
     log = Log([], {}, {}, {})
-    for line in (_unpack(packed.archive) + packed.text).splitlines():
-        entry = _decode(line, packed.nodes, epoch) if line else None
+    for entry in each_entry(packed, epoch):
         match entry:
             case Attempt():
                 log.attempts.append(entry)
@@ -106,6 +105,19 @@ def decode(packed: Packed, epoch: int) -> Log:
             case Fixed(key):
                 log.fixed[key] = entry
     return log
+
+
+def each_entry(packed: Packed, epoch: int, most: int = UNPACKED_BYTES_LIMIT) -> Iterator[Entry]:
+    """The lines one by one, for whom not all fit into memory at once; `epoch` as in `append`. Raises ValueError for text that `append` did
+    not produce, and for an archive of more than `most` bytes."""
+    for text in (_unpack(packed.archive, most), packed.text):
+        begin = 0
+        while begin < len(text):
+            end = text.find("\n", begin)
+            end = len(text) if end < 0 else end
+            if line := text[begin:end]:
+                yield _decode(line, packed.nodes, epoch)
+            begin = end + 1
 
 
 def _encoded(entry: Cleared | Retried | Fixed) -> str:
@@ -120,12 +132,12 @@ def _pack(text: str) -> str:
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
-def _unpack(archive: str) -> str:
+def _unpack(archive: str, most: int = UNPACKED_BYTES_LIMIT) -> str:
     if not archive:
         return ""
     try:
         unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)  # with gzip's header
-        text = unzip.decompress(base64.b64decode(archive, validate=True), UNPACKED_BYTES_LIMIT)
+        text = unzip.decompress(base64.b64decode(archive, validate=True), most)
         if not unzip.eof:
             raise ValueError("it is cut off, or unpacks to too much")
         return text.decode()

@@ -1,0 +1,1 @@
+"""`tradewind history`: what was recorded of runs."""

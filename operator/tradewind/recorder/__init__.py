@@ -1,0 +1,1 @@
+"""The memory of runs: what has ended is kept in a store that outlives the objects."""

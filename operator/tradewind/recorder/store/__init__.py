@@ -1,0 +1,1 @@
+"""The store of history: SQLite or PostgreSQL, plain SQL."""

@@ -1,0 +1,95 @@
+"""`tradewind history` and `--data`: what a session recorded, read after it."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from recorder.bodies import raw
+from tradewind.recorder.folder import HISTORY
+from tradewind.recorder.record import record_of
+from tradewind.recorder.store.database import SQLite
+from tradewind.recorder.store.migration import migrate
+from tradewind.recorder.store.writing import Batch, Place, write
+
+from cli.test_commands import HEAD, tradewind
+
+
+def store(folder: Path, *bodies: bytes) -> None:
+    database = SQLite(folder / "data" / HISTORY)
+    migrate(database)
+    write(database, Batch([(Place("c", "n", 0), record_of(item)) for item in bodies]))
+    database.close()
+
+
+def history(folder: Path, *arguments: str) -> Any:
+    done = tradewind("history", *arguments, "--data", "data", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_run_on_this_machine_is_recorded_and_shown_after_it(tmp_path: Path) -> None:
+    tasks = "  tasks: {a: {script: {shell: 'exit 3'}}, b: {compute: {x: '1'}}}\n"
+    (tmp_path / "d.yaml").write_text(HEAD + tasks)
+    assert tradewind("run", "-q", "-f", "d.yaml", "--name", "d-1", "--data", "data", cwd=tmp_path).returncode == 1
+    assert tradewind("run", "-q", "-f", "d.yaml", "--name", "d-2", "--data", "data", cwd=tmp_path).returncode == 1
+    listed = json.loads(history(tmp_path, "list", "d", "--phase", "Failed", "-o", "json"))
+    assert [run["name"] for run in listed] == ["d-2", "d-1"]
+    shown = history(tmp_path, "show", "d-1")
+    assert "Failed" in shown and "Error (exit code 3)" in shown
+    found = json.loads(history(tmp_path, "show", "d-1", "-o", "json"))
+    assert found["object"]["kind"] == "DAGRun" and {task["task"] for task in found["tasks"]} == {"a", "b"}
+
+
+def test_exports_have_a_line_a_run_or_a_task(tmp_path: Path) -> None:
+    store(tmp_path, raw("r-1"), raw("r-2", phase="Failed", status={"message": "=cmd|' /C calc'!A0, \"x\"\n2"}))
+    lines = [json.loads(line) for line in history(tmp_path, "export", "--tasks").splitlines()]
+    assert [line["name"] for line in lines] == ["r-2", "r-1"] and lines[0]["tasks"][0]["exitCode"] == 3
+    table = list(csv.DictReader(io.StringIO(history(tmp_path, "export", "--format", "csv"))))
+    assert [row["name"] for row in table] == ["r-2", "r-1"] and table[0]["message"].startswith("'=cmd|")
+    table = list(csv.DictReader(io.StringIO(history(tmp_path, "export", "etl", "--format", "csv", "--tasks"))))
+    assert [(row["name"], row["task"], row["state"]) for row in table] == [
+        ("r-2", "a", "Failed"),
+        ("r-1", "a", "Succeeded"),
+    ]
+
+
+def test_purged_runs_are_listed_first_if_asked_and_then_gone(tmp_path: Path) -> None:
+    store(tmp_path, raw("r-1"), raw("r-2"), raw("new", status={"finishedAt": "2100-01-01T00:00:00Z"}))
+    assert "shop/r-1" in history(tmp_path, "purge", "--older-than", "30d", "--dry-run")
+    assert len(json.loads(history(tmp_path, "list", "-o", "json"))) == 3
+    assert "2 runs deleted" in history(tmp_path, "purge", "--older-than", "30d", "--yes")
+    assert "1 run deleted" in history(tmp_path, "purge", "new", "--yes")
+    assert json.loads(history(tmp_path, "list", "-o", "json")) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["list"], "has no history.db: name the folder that `tradewind dev --data`"),
+        (["purge"], "name a run, or select runs by --dag or --older-than"),
+        (["list", "--since", "yesterday"], "--since"),
+        (["export", "--objects", "--format", "csv"], "--objects: a DAGRun is no line of CSV"),
+    ],
+)
+def test_what_can_t_be_read_is_told(tmp_path: Path, arguments: list[str], words: str) -> None:
+    if arguments != ["list"]:
+        store(tmp_path)
+    done = tradewind("history", *arguments, "--data", "data", cwd=tmp_path)
+    assert done.returncode and words in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_folder_that_can_t_be_written_to_is_told_before_the_run(tmp_path: Path) -> None:
+    (tmp_path / "d.yaml").write_text(HEAD + "  tasks: {b: {compute: {x: '1'}}}\n")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / HISTORY).write_text("mine")
+    done = tradewind("run", "-f", "d.yaml", "--data", "data", cwd=tmp_path)
+    assert done.returncode == 1 and "history.db" in done.stderr and "Traceback" not in done.stderr
+    assert (tmp_path / "data" / HISTORY).read_text() == "mine"
+
+
+def test_what_authors_wrote_reaches_a_terminal_as_text(tmp_path: Path) -> None:
+    store(tmp_path, raw("r-1", status={"message": "\x1b]0;owned\x07"}))
+    assert "\x1b" not in history(tmp_path, "show", "r-1")
