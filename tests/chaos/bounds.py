@@ -31,10 +31,10 @@ def _most(items: Iterable[tuple[Execution, int]]) -> int:
 
 
 def _pool(scenario: Scenario, history: History) -> Iterator[str]:
-    if scenario.pool:
-        most = _most((item, scenario.work(item.key).slots) for item in history.executions)
-        if most > scenario.pool:
-            yield f"{most} of {scenario.pool} slots of the pool were held at once"
+    for pool in scenario.pools:
+        items = [item for item in history.executions if scenario.pool_of(history.whose(item).run) == pool]
+        if (most := _most((item, scenario.work(item.key).slots) for item in items)) > scenario.pool:
+            yield f"{most} of {scenario.pool} slots of pool {pool} were held at once"
 
 
 def _parallelism(scenario: Scenario, history: History) -> Iterator[str]:

@@ -4,26 +4,23 @@ of the operator's own reasoning."""
 from collections.abc import Iterator, Mapping
 from itertools import combinations, pairwise
 
-from tradewind.control.dagrun.attempt_log import Packed, decode
-from tradewind.control.dagrun.run import read_run
 from tradewind.kube.client import Object
 from tradewind.kube.labels import RUN
 from tradewind.model.run import FINAL_PHASES
-from tradewind.plan.outcomes.attempt import FAILURES, SKIPPED_ITSELF, Attempt
+from tradewind.plan.outcomes.attempt import FAILURES, SKIPPED_ITSELF
 
 from .bounds import broken_bounds
+from .deadlines import broken_deadlines
 from .expectation import RAN, expected
-from .history import PODS, RUNS, History
+from .fail_fast import broken_stops
+from .history import PODS, RUNS, History, attempts
 from .makers import broken_makers, made_anew, replaced, without
 from .order import Executions, Order, broken_approvals, broken_order, times, unasked
-from .scenario import NOTHING_TO_DO, TELL, Scenario, item_of
+from .scenario import HEEDED, LATE, NOTHING_TO_DO, SHOWN, TELL, Scenario, item_of
+from .waits import broken_delays, broken_following
 
-HEEDED = 60.0
-"""Seconds in which a cancelled run ends if nothing goes wrong: a container gets time to stop."""
 SUSPENDED = 5.0
 """Seconds after which a suspended run starts nothing."""
-LATE = 45.0
-"""Seconds after the end of a run after which none of its containers may start: a pod that was being created may still."""
 
 
 def violations(scenario: Scenario, history: History, left: Mapping[str, Object]) -> list[str]:
@@ -31,6 +28,8 @@ def violations(scenario: Scenario, history: History, left: Mapping[str, Object])
     found = [*history.crashes, *broken_bounds(scenario, history), *broken_makers(scenario, history, left)]
     for run in scenario.names:
         found += [f"{run}: {words}" for words in _of_run(scenario, history, left, run)]
+    if scenario.shown:
+        found += [f"{SHOWN}: {words}" for words in _next_door(scenario, history, left, SHOWN)]
     for run in scenario.neighbours:
         found += [f"{run}, next door: {words}" for words in _next_door(scenario, history, left, run)]
     for caller in history.callers.values():
@@ -47,6 +46,10 @@ def _of_run(scenario: Scenario, history: History, left: Mapping[str, Object], ru
     yield from _told_once(executions)
     yield from broken_order(scenario, history, run)
     yield from broken_approvals(scenario, history, run)
+    yield from broken_delays(scenario, history, run)
+    yield from broken_following(scenario, history, run)
+    yield from broken_deadlines(scenario, history, left, run)
+    yield from broken_stops(scenario, history, run)
     yield from _of_any(scenario, history, left, run)
     yield from _heeded(scenario, history, run)
     body = left.get(f"{RUNS}/{run}")
@@ -119,7 +122,8 @@ def _all_told(scenario: Scenario, executions: Executions, states: Mapping[str, s
     }
     failed = {text.split()[0] for text in told if text.split()[1] == "Failed"}
     real = {name for name, state in states.items() if state == "Failed"}
-    if failed != real:
+    stopped = scenario.fails_fast and failed and failed < real
+    if failed != real and not stopped:
         yield f"handlers ran for the failures of {sorted(failed)}, and failed had {sorted(real)}"
 
 
@@ -149,7 +153,9 @@ def _ended_right(scenario: Scenario, history: History, executions: Executions, b
     exempt = bool(history.touched[name]) or made_anew(scenario, history)
     if scenario.told and not exempt:
         yield from _all_told(scenario, executions, states)
-    yield from unasked(scenario, history, order)
+    stopped = scenario.fails_fast and phase == "Failed"
+    if not stopped:
+        yield from unasked(scenario, history, order)
     for task, plan in scenario.tasks.items():
         state = states[task]
         if plan.silent or (state not in RAN and first[task] not in RAN):
@@ -160,7 +166,7 @@ def _ended_right(scenario: Scenario, history: History, executions: Executions, b
             done = times([item for item in items if item.code in (0, NOTHING_TO_DO)])
             failed = times([item for item in items if item.code == 1])
             mine = exempt or any(history.touched[item.pod] for item in items)
-            if done < good or failed < bad:
+            if (done < good or failed < bad) and not stopped:
                 yield f"{key} is said to be {state}, but {done} of its executions succeeded and {failed} failed"
             elif (done > good or failed > bad) and not mine:
                 yield f"{key} ran once too often: {done} successes for {good}, {failed} failures for {bad}"
@@ -182,10 +188,6 @@ def _heeded(scenario: Scenario, history: History, run: str) -> Iterator[str]:
                         yield f"{item.pod} started at {item.started:.1f}, and the run was suspended at {at:.1f}"
 
 
-def _attempts(body: Object) -> list[Attempt]:
-    return decode(Packed.of(body.get("status") or {}), read_run(body).created).attempts
-
-
 def _told_the_truth(scenario: Scenario, history: History, run: str) -> Iterator[str]:
     """Every stored status reports only attempts that had happened by then."""
     executions = [item for item in history.executions if item.run == run]
@@ -195,7 +197,7 @@ def _told_the_truth(scenario: Scenario, history: History, run: str) -> Iterator[
     for write in history.writes:
         if write.kind != RUNS or write.name != run or write.body is None:
             continue
-        for attempt in _attempts(write.body):
+        for attempt in attempts(write.body):
             claim = (attempt.task, attempt.number, attempt.reason)
             if claim in said or attempt.task.partition("[")[0] in unseen:
                 continue

@@ -73,8 +73,13 @@ def _decided(task: Task, now: Task, states: Mapping[str, str]) -> str:
 
 
 def _phase(scenario: Scenario, states: Mapping[str, str]) -> str:
-    last = [name for name in states if not any(name in task.above for task in scenario.tasks.values())]
-    return "Failed" if any(states[name] in ("Failed", "UpstreamFailed") for name in last) else "Succeeded"
+    bad = ("Failed", "UpstreamFailed")
+    return "Failed" if any(states[name] in bad for name in last_tasks(scenario)) else "Succeeded"
+
+
+def last_tasks(scenario: Scenario) -> list[str]:
+    """The tasks that no other one depends on: they decide how a run ends."""
+    return [name for name in scenario.tasks if not any(name in task.above for task in scenario.tasks.values())]
 
 
 def _verdict(rule: str, over: set[str]) -> str:

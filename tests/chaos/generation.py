@@ -43,13 +43,58 @@ def generate(seed: int, kinds: list[str]) -> Scenario:
     runs, retention = chance.choice([1, 1, 2]), chance.choice(["Always", "OnFailure", "Never"])
     found = _changed(_varied(Scenario(seed, tasks, runs, retention, troubles), chance), chance)
     found = _quitting(replace(found, told=chance.random() < 0.25, local=chance.random() < 0.5), chance)
-    return _chained(_reworked(found, chance), chance)
+    return _following(_timed(_chained(_reworked(found, chance), chance), chance), chance)
+
+
+def _timed(plain: Scenario, chance: Random) -> Scenario:
+    """The scenario with deadlines, delays by kind of failure, DAGs that fail fast, pools named by a param, and waits in
+    vain that skip their task or are for the task of another run, in some cases."""
+    found, alone = plain, not (plain.rework or plain.chained)
+    if chance.random() < 0.25 and alone:
+        found = replace(found, fails_fast=True)
+    if chance.random() < 0.25:
+        found = replace(found, due=chance.choice([0, 5, 30, 120]))
+        found = replace(
+            found, tasks={name: replace(task, due=chance.choice([0, 3, 20, 60])) for name, task in found.tasks.items()}
+        )
+    if chance.random() < 0.25:
+        pauses = {name: chance.choice([0, 5, 20]) for name in found.tasks}
+        pods = {name: replace(task, pause=pauses[name]) for name, task in found.tasks.items() if task.does == "pod"}
+        found = replace(found, tasks={**found.tasks, **pods})
+    if chance.random() < 0.5 and found.pool:
+        found = replace(found, lanes=True)
+    if chance.random() < 0.5 and alone:
+        soft = {name: replace(task, quits=True) for name, task in found.tasks.items() if task.soft}
+        found = replace(found, tasks={**found.tasks, **soft})
+    waits = {name: replace(task, does="watch") for name, task in found.tasks.items() if task.does == "wait"}
+    if chance.random() < 0.5 and waits:
+        shown = Task(limit=1, fails=chance.choice([0, 1]), seconds=chance.choice([1.0, 10.0, 30.0]))
+        found = replace(found, tasks={**found.tasks, **waits}, shown=shown)
+    return found
+
+
+def _following(plain: Scenario, chance: Random) -> Scenario:
+    """The scenario with tasks that wait for themselves in the run before, in some of the cases in which they don't fail."""
+    alone = not (plain.rework or plain.chained or plain.fails_fast)
+    if chance.random() < 0.8 or not alone or not _ordered(plain):
+        return plain
+    states = expected(plain)[0]
+    follow = {
+        name: replace(task, follows=chance.random() < 0.6)
+        for name, task in plain.tasks.items()
+        if task.does in ("pod", "dag", "http") and states[name] != "Failed"
+    }
+    return replace(plain, tasks={**plain.tasks, **follow}, runs=chance.choice([2, 3]), kept=None)
+
+
+def _ordered(plain: Scenario) -> bool:
+    """Whether the runs are made in the order of their dates."""
+    return plain.maker == "hand" or (plain.maker == "schedule" and plain.concurrency == "Allow")
 
 
 def _chained(plain: Scenario, chance: Random) -> Scenario:
     """The scenario with runs that wait for the run before, in some of the cases whose runs succeed."""
-    ordered = plain.maker == "hand" or (plain.maker == "schedule" and plain.concurrency == "Allow")
-    if chance.random() < 0.7 or not ordered or plain.rework or expected(plain)[1] != "Succeeded":
+    if chance.random() < 0.7 or not _ordered(plain) or plain.rework or expected(plain)[1] != "Succeeded":
         return plain
     return replace(plain, chained=True, runs=chance.choice([2, 3]), kept=None)
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field, replace
 from itertools import dropwhile
 from typing import Any
 
+from tradewind.control.dagrun.attempt_log import Packed, decode
+from tradewind.control.dagrun.run import read_run
 from tradewind.kube.client import Object
 from tradewind.kube.labels import HOW, ITEM, RUN, RUN_UID, TASK
 from tradewind.local.apiserver.store import ObjectStore
 from tradewind.model.run import FINAL_PHASES
-from tradewind.plan.outcomes.attempt import key
+from tradewind.plan.outcomes.attempt import Attempt, key
 
 RUNS = "tradewind.dev/dagruns"
 PODS = "/pods"
@@ -65,6 +67,11 @@ class Caller:
 def question(approval: Object) -> tuple[str, str]:
     """The uid of the run that an approval belongs to, and the task or item."""
     return approval["metadata"]["ownerReferences"][0]["uid"], approval["spec"]["task"]
+
+
+def attempts(run: Object) -> list[Attempt]:
+    """The attempts that a run's status reports."""
+    return decode(Packed.of(run.get("status") or {}), read_run(run).created).attempts
 
 
 @dataclass(frozen=True)

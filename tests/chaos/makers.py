@@ -8,7 +8,7 @@ from tradewind.model.run import FINAL_PHASES
 
 from .clock import EPOCH
 from .history import RUNS, History
-from .scenario import EVERY, KEPT, Scenario
+from .scenario import EVERY, KEPT, SHOWN, Scenario
 
 SETTING_BACK = "trigger or backfill set back"
 
@@ -40,7 +40,7 @@ def broken_makers(scenario: Scenario, history: History, left: Mapping[str, Objec
     that should have been kept, or deleted."""
     called = {item.name for item in history.callers.values()}
     for name in {write.name for write in history.writes if write.kind == RUNS}.difference(
-        scenario.names, scenario.neighbours, called
+        scenario.names, scenario.neighbours, called, {SHOWN}
     ):
         yield f"nobody asked for run {name}"
     for name in scenario.names:

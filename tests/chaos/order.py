@@ -5,7 +5,7 @@ from functools import cached_property
 
 from .expectation import RAN, Again, above, again, expected
 from .history import Execution, History
-from .scenario import Scenario
+from .scenario import SHOWN, Scenario
 
 Executions = Mapping[str, list[Execution]]
 """A run's executions, by task or item."""
@@ -22,7 +22,7 @@ class Order:
     """What has to be so in a run, before and after someone worked on it."""
 
     def __init__(self, scenario: Scenario, history: History, uid: str) -> None:
-        self._scenario, self.uid = scenario, uid
+        self._scenario, self._history, self.uid = scenario, history, uid
         self.first, first_phase = expected(scenario)
         self.on = history.reworked.get(uid, float("inf"))
         self.reworked = uid in history.reworked
@@ -68,6 +68,9 @@ class Order:
         keys = self._scenario.keys(name)
         if task.does == "approval":
             return {*keys} <= {key for at, key in self._decided if since <= at <= by}
+        if task.does == "watch":
+            shown = (item for item in self._history.executions if item.run == SHOWN and item.code == 0)
+            return self.ready(name, by) and any((item.ended or by + 1) <= by for item in shown)
         if task.silent:
             return self.ready(name, by)
         code, least = (1, task.most + 1) if state == "Failed" else (task.code(task.fails + 1), 1)

@@ -9,9 +9,11 @@ from typing import Any
 from unittest import mock
 
 import msgspec
-from tradewind.control.dagrun import state
+from tradewind.control.dagrun import deadlines, state
 from tradewind.control.dagrun.run import Run
+from tradewind.control.dagrun.task_states import TaskEnds
 from tradewind.control.dags import start_values
+from tradewind.control.dags.previous_tasks import PreviousTasks
 from tradewind.control.dags.start_values import StartValues
 from tradewind.control.egress import client
 from tradewind.control.execution.run_feed import RunFeed
@@ -28,9 +30,14 @@ from tradewind.kube.errors import Unavailable
 from tradewind.kube.pod_informer import PodInformer
 from tradewind.kube.work_queue import WorkQueue
 from tradewind.plan.cel import compiler, programs
+from tradewind.plan.expressions.literal import OPEN
+from tradewind.plan.outcomes.state import FINAL, State
 from tradewind.plan.retention import runs as history
-from tradewind.plan.runs import gate, rework
+from tradewind.plan.runs import gate, retry, rework
+from tradewind.plan.runs.planner import Planner
+from tradewind.plan.runs.task_ledger import TaskLedger
 
+from .expectation import expected
 from .scenario import DURING_WRITES, Scenario
 
 Plant = Callable[[], AbstractContextManager[object]]
@@ -347,4 +354,68 @@ def impatient_runs() -> Iterator[None]:
 @plant("what a run leaves for the next is forgotten", lambda scenario: scenario.chained)
 def forgotten_values() -> Iterator[None]:
     with _instead(start_values, "last_success", lambda run, others: None):
+        yield
+
+
+@plant(
+    "a DAG that fails fast goes on",
+    lambda scenario: scenario.fails_fast and len(scenario.tasks) > 1 and expected(scenario)[1] == "Failed",
+    near=225,
+)
+def goes_on() -> Iterator[None]:
+    never = property(lambda self: False, lambda self, value: None)
+    with mock.patch.object(Planner, "_doomed", never, create=True):
+        yield
+
+
+@plant(
+    "a task does not wait for itself in the run before",
+    lambda scenario: any(task.follows for task in scenario.tasks.values()),
+)
+def impatient_tasks() -> Iterator[None]:
+    async def words(self: Any, namespace: str, found: Any, tasks: Any) -> Any:
+        return dict.fromkeys(tasks, ""), 30.0
+
+    with _instead(PreviousTasks, "_words", words):
+        yield
+
+
+@plant("delays are those of the back-off", lambda scenario: any(task.pause for task in scenario.tasks.values()))
+def one_delay() -> Iterator[None]:
+    def wait(retries: Any, last: Any, count: int, seed: str) -> float:
+        return retry._backoff(retries.backoff, count, seed)
+
+    with _instead(retry, "_wait", wait):
+        yield
+
+
+@plant(
+    "what has ended is not late",
+    lambda scenario: any(task.due for task in scenario.tasks.values()),
+)
+def late_is_forgotten() -> Iterator[None]:
+    def ended(planner: Planner, task: str) -> float | None:
+        return float("-inf") if planner.ledger.states[task] in FINAL else None
+
+    with _instead(deadlines, "_ended", ended):
+        yield
+
+
+@plant("a pool that a param names is not claimed", lambda scenario: scenario.lanes)
+def unclaimed_pools() -> Iterator[None]:
+    def pools(self: TaskLedger, task: str) -> Any:
+        return tuple(claim for claim in self.definition.tasks[task].pools if OPEN not in claim.name)
+
+    with _instead(TaskLedger, "pools", pools):
+        yield
+
+
+@plant("sensors take a task that has begun for one that has succeeded", lambda scenario: scenario.shown is not None)
+def begun_is_over() -> Iterator[None]:
+    end = TaskEnds._end
+
+    def begun(self: TaskEnds, known: Any, name: str) -> str:
+        return State.SUCCEEDED if known.task(name) is State.RUNNING else end(self, known, name)
+
+    with _instead(TaskEnds, "_end", begun):
         yield

@@ -22,6 +22,10 @@ KEPT = "successes"
 """The value that a run leaves for the next."""
 TELL = "tell"
 """The handler, if there is one."""
+SHOWN = "shown"
+"""A DAG of one task of this name, and its run: sensors wait for it."""
+LANES = ("a", "b")
+"""The values of the param that names the pool of a run, if one does."""
 NEXT_DOOR = "next-door"
 """Another namespace, and the only task there."""
 OUTSIDE = "http://outside.test/$[[ run.name ]]/$[[ run.uid ]]/{name}/{index}/$[[ run.attempt ]]"
@@ -46,6 +50,7 @@ class Task:
     does: str = "pod"
     """pod; or dag: its pods are those of another DAG's only task, which has the same name; or what the operator does
     itself: http (a request, which takes `seconds`), sensor (which succeeds after `seconds`, or times out if `fails`),
+    watch (a sensor that waits for the task of another run),
     wait (for `seconds`), compute (which fails if `fails`) and approval (which someone gives after `seconds`, or refuses
     if `fails`)."""
     slots: int = 0
@@ -53,16 +58,23 @@ class Task:
     calls: int = 0
     """Retries of a sub-DAG, in addition to those of the task in it."""
     quits: bool = False
-    """Whether an execution that does not fail says that there is nothing to do: it exits as skipOn names."""
+    """Whether an execution that does not fail says that there is nothing to do: it exits as skipOn names. A sensor that
+    times out, and an approval that is refused, are skipped by skipOn."""
     keyed: bool = False
     """Whether the items are the keys of a map, whose order differs in the engine each time."""
     mends: bool = False
     """Whether it fails only until someone works on its run, who repairs what it needs."""
+    pause: int = 0
+    """Seconds between a failure and the next attempt, if `delays` says so."""
+    follows: bool = False
+    """Whether it waits for itself in the run before."""
+    due: int = 0
+    """Seconds after the start of its run by which it should have ended. 0 for no deadline."""
 
     @property
     def silent(self) -> bool:
         """Whether neither a container nor a request shows that it ran."""
-        return self.does in ("wait", "compute", "approval") or (self.does == "sensor" and self.fails > 0)
+        return self.does in ("wait", "compute", "approval", "watch") or (self.does == "sensor" and self.fails > 0)
 
     @property
     def most(self) -> int:
@@ -72,9 +84,14 @@ class Task:
     @property
     def state(self) -> str:
         """How it ends when it runs; Quit if it skips itself."""
-        if self.does == "wait" or self.fails <= self.most:
-            return "Quit" if self.quits else "Succeeded"
-        return "Failed"
+        if self.does in ("wait", "watch") or self.fails <= self.most:
+            return "Quit" if self.quits and not self.soft else "Succeeded"
+        return "Quit" if self.quits and self.soft else "Failed"
+
+    @property
+    def soft(self) -> bool:
+        """Whether skipOn is about the end of a wait that was in vain."""
+        return self.does in ("sensor", "approval")
 
     @property
     def mended(self) -> "Task":
@@ -83,11 +100,15 @@ class Task:
 
     def code(self, number: int) -> int:
         """The exit code of the execution with this number, from 1, of those that end by themselves."""
-        return 1 if number <= self.fails else NOTHING_TO_DO if self.quits else 0
+        return 1 if number <= self.fails else NOTHING_TO_DO if self.quits and not self.soft else 0
 
 
 TELLER = Task(seconds=0.5)
 """What the handler does."""
+HEEDED = 60.0
+"""Seconds in which a run that is cancelled, or fails fast, ends if nothing goes wrong: a container gets time to stop."""
+LATE = 45.0
+"""Seconds after the end of a run after which none of its containers may start: a pod that was being created may still."""
 DURING_WRITES = ("run cancelled during a write", "run terminated during a write", "run suspended during a write")
 """What users do in the moment in which the operator writes a run's status."""
 
@@ -147,6 +168,14 @@ class Scenario:
     """Whether sub-DAGs are local ones, in the manifest of the DAG."""
     chained: bool = False
     """Whether a run waits for the run before, and each that succeeds leaves a number for the next, which adds 1."""
+    fails_fast: bool = False
+    """Whether a run that can't succeed any more stops."""
+    due: int = 0
+    """Seconds after its creation by which a run should have ended. 0 for no deadline."""
+    lanes: bool = False
+    """Whether there are several pools, and a param of the run names the one that its tasks claim."""
+    shown: Task | None = None
+    """The task of another run that sensors wait for."""
     rework: Rework | None = None
     """Runs that have ended go on, because of someone."""
 
@@ -169,7 +198,19 @@ class Scenario:
         name = key.partition("[")[0]
         if name == TELL:
             return TELLER
+        if self.shown and name == SHOWN:
+            return self.shown
         return self.neighbour if self.neighbour and name == NEXT_DOOR else self.tasks[name]
+
+    @property
+    def pools(self) -> list[str]:
+        """The names of the pools."""
+        return [] if not self.pool else [f"p-{lane}" for lane in LANES] if self.lanes else ["p"]
+
+    def pool_of(self, run: str) -> str:
+        """The pool that the tasks of a run claim; another namespace shares the first one."""
+        first = not self.lanes or run not in self.names or self.maker != "hand"
+        return self.pools[0 if first else self.names.index(run) % len(self.pools)]
 
     @property
     def names(self) -> list[str]:
@@ -190,16 +231,22 @@ class Scenario:
     def objects(self) -> list[tuple[str, dict[str, Any]]]:
         """The objects that someone applies, by plural: the DAG, its pool, and what creates its runs."""
         plural = "clusterpools" if self.neighbour else "pools"
-        found = [(plural, _object(self.pool_kind, "p", {"slots": self.pool}))] if self.pool else []
+        found = [(plural, _object(self.pool_kind, name, {"slots": self.pool})) for name in self.pools]
+        if self.shown:
+            keeps = replace(self, kept=None)  # the sensors would look for a run that is gone
+            found.append(("dags", _object("DAG", SHOWN, keeps._spec({SHOWN: self._body(self.shown)}))))
+            found.append(("dagruns", _object("DAGRun", SHOWN, {"dag": SHOWN})))
         if self.neighbour:
-            found.append(("dags", _next_door(_object("DAG", "d", self._spec({NEXT_DOOR: self._body(self.neighbour)})))))
+            found.append(("dags", _next_door(_object("DAG", "d", self._spec({NEXT_DOOR: self._neighbour_body})))))
             found += [("dagruns", _next_door(_object("DAGRun", name, {"dag": "d"}))) for name in self.neighbours]
         for name, task in self.tasks.items():
             if task.does == "dag" and not self.local:
                 found.append(("dags", _object("DAG", f"sub-{name}", self._spec({name: _retried(task.limit)}))))
         found.append(("dags", self.dag))
         if self.maker == "hand":
-            found += [("dagruns", _object("DAGRun", name, {"dag": "d"})) for name in self.names]
+            for name in self.names:
+                params = {"params": {"lane": self.pool_of(name).removeprefix("p-")}} if self.lanes else {}
+                found.append(("dagruns", _object("DAGRun", name, {"dag": "d", **params})))
         elif self.maker == "schedule":
             schedule = {
                 "every": f"{EVERY}s",
@@ -237,6 +284,13 @@ class Scenario:
             elif task.does == "sensor":
                 body["sensor"] = {"http": {"url": _url(name, task)}, "interval": "3s"}
                 body["sensor"] |= {"timeout": "20s"} if task.fails else {}
+            elif task.does == "watch":
+                ends = "state in ['Succeeded', 'Skipped']"
+                body["sensor"] = {
+                    "run": {"dag": SHOWN, "task": SHOWN, "logicalDate": ""},
+                    "until": ends,
+                    "interval": "3s",
+                }
             else:
                 body |= self._body(task)
             if task.does in ("dag", "sensor"):
@@ -246,7 +300,13 @@ class Scenario:
             if task.skipped:
                 body["when"] = "false"
             if task.quits:
-                body["skipOn"] = f"exitCode == {NOTHING_TO_DO}"
+                body["skipOn"] = (
+                    "reason in ['SensorTimeout', 'Declined']" if task.soft else f"exitCode == {NOTHING_TO_DO}"
+                )
+            if task.follows:
+                body["waitForPrevious"] = True
+            if task.due:
+                body["deadline"] = f"{task.due}s"
             if task.items:
                 body["forEach"] = _items(task)
             tasks[name] = body
@@ -260,6 +320,12 @@ class Scenario:
         if self.chained:
             spec["waitForPrevious"] = True
             spec["keep"] = {KEPT: {"type": "integer", "initial": 0, "value": f"kept.{KEPT} + 1"}}
+        if self.lanes:
+            spec["params"] = {"lane": {"default": LANES[0]}}
+        if self.fails_fast:
+            spec["failFast"] = True
+        if self.due:
+            spec["deadline"] = f"{self.due}s"
         if self.parallelism:
             spec["parallelism"] = self.parallelism
         if self.at_once and self.maker != "backfill":
@@ -268,14 +334,20 @@ class Scenario:
 
     def _body(self, task: Task) -> dict[str, Any]:
         """A task that has pods."""
-        body = {**_retried(task.limit), **self._claim(task)}
+        body = {**_retried(task.limit, task.pause), **self._claim(task)}
         if task.items:
             body["forEach"] = _items(task)
             body["env"] = {ITEM: "$[[ item ]]"}
         return body
 
-    def _claim(self, task: Task) -> dict[str, Any]:
-        return {"pools": [{"name": "p", "kind": self.pool_kind, "slots": task.slots}]} if task.slots else {}
+    @property
+    def _neighbour_body(self) -> dict[str, Any]:
+        assert self.neighbour
+        return {**self._body(self.neighbour), **self._claim(self.neighbour, self.pools[0])}
+
+    def _claim(self, task: Task, name: str = "") -> dict[str, Any]:
+        name = name or ("p-$[[ params.lane ]]" if self.lanes else "p")
+        return {"pools": [{"name": name, "kind": self.pool_kind, "slots": task.slots}]} if task.slots else {}
 
     def _spec(self, tasks: Mapping[str, Any]) -> dict[str, Any]:
         defaults = {"image": "x", "command": ["work"]}
@@ -314,5 +386,6 @@ def _url(name: str, task: Task) -> str:
     return OUTSIDE.format(name=name, index="$[[ index ]]" if task.items else "-")
 
 
-def _retried(limit: int) -> dict[str, Any]:
-    return {"retries": {"limit": limit, "infrastructureLimit": 100, "backoff": BACKOFF}}
+def _retried(limit: int, pause: int = 0) -> dict[str, Any]:
+    delays = {"delays": [{"when": "exitCode == 1", "delay": f"{pause}s"}]} if pause else {}
+    return {"retries": {"limit": limit, "infrastructureLimit": 100, "backoff": BACKOFF, **delays}}

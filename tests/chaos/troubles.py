@@ -279,9 +279,8 @@ async def edited(here: "Simulation", trouble: Trouble) -> bool:
 
 @kind("DAG deleted")
 async def dag_deleted(here: "Simulation", trouble: Trouble) -> bool:
-    if here.scenario.chained or any(
-        not (here.run(name).get("status") or {}).get("revision") for name in here.scenario.names
-    ):
+    waits = here.scenario.chained or any(task.follows for task in here.scenario.tasks.values())
+    if waits or any(not (here.run(name).get("status") or {}).get("revision") for name in here.scenario.names):
         return False  # a run that has not begun waits for its DAG forever
     return here.delete("dags", "d")
 

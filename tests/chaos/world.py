@@ -26,7 +26,7 @@ from .nodes import Nodes
 from .outside import Outside
 from .pacing import paced
 from .replica import OWNER, Replica, own_tasks, to_outside
-from .scenario import NEXT_DOOR, Scenario, Trouble
+from .scenario import NEXT_DOOR, SHOWN, Scenario, Trouble
 from .troubles import KINDS
 from .wire import Network
 
@@ -166,6 +166,7 @@ class Simulation:
         runs = all(self._ended(name) for name in self.scenario.names)
         beside = (self.server.store.get(RUNS, NEXT_DOOR, name) or {} for name in self.scenario.neighbours)
         runs = runs and all((run.get("status") or {}).get("phase") in FINAL_PHASES for run in beside)
+        runs = runs and (not self.scenario.shown or self._ended(SHOWN))
         runs = runs and not any(self._to_rework(name) or self._reopens(name) for name in self.scenario.names)
         return runs and not self.nodes.alive and self._maker_done()
 
@@ -291,7 +292,8 @@ class Simulation:
 
     def resize_pool(self, slots: int) -> None:
         """Someone sets the pool's slots."""
-        self._change("clusterpools" if self.scenario.neighbour else "pools", "p", slots=slots)
+        for name in self.scenario.pools:
+            self._change("clusterpools" if self.scenario.neighbour else "pools", name, slots=slots)
 
     def edit_dag(self, command: str) -> bool:
         """Someone changes the command of the DAG's tasks."""

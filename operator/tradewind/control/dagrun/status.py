@@ -168,8 +168,8 @@ def current(
         lasted = between(before.get("startedAt") or duration.stamp(now), duration.stamp(now))
         status |= {"finishedAt": duration.stamp(now), "duration": duration.text(lasted), "waiting": []}
         found.append(condition("Succeeded", plan.phase == "Succeeded", plan.phase, plan.message, run, now))
-    missed = deadlines.missed(run, planner, now)
-    if missed:
+    # Deadlines of a run that is reopened count from now on.
+    if not run.reopened and (missed := deadlines.missed(run, planner, now)):
         found.append(condition(deadlines.MISSED, True, deadlines.MISSED, deadlines.words(missed), run, now))
     found += readiness(plan.phase, progressing["reason"], progressing["message"], run, now)
     status["conditions"] = found

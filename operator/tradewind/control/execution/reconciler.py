@@ -198,9 +198,12 @@ class RunReconciler:
     async def _record_first(self, state: RunState, seen: Observed, plan: Plan) -> bool:
         """Writes what must be recorded before anything is done. Returns whether there was anything; then the next pass continues."""
         run, planner = seen.run, seen.planner
-        if (
-            run.retried or len(run.edits) > run.edited
-        ):  # Requested edits are recorded first, with the resulting changes.
+        if run.retried or len(run.edits) > run.edited:
+            if plan.unsettled:  # What has failed is not all known yet: a retry would miss it.
+                await self._stop(state, plan)
+                self._put_aside(seen)
+                return True
+            # Requested edits are recorded first, with the resulting changes.
             asked = await read_edits(self._client, run, planner)
             self._teller.report_edits(run, asked.edits, asked.problems)
             await self._writer.write(state, run, planner, Plan(), asked)
@@ -237,8 +240,7 @@ class RunReconciler:
         if started.again and not unsettled:
             self.table.wake(run.uid)
         if unsettled:
-            metrics.put_aside.inc()
-            self.queue.add_at(run.uid, seen.now + ASIDE)  # Others go first for a while; the status says why it is slow.
+            self._put_aside(seen)
         for at in (plan.wake_at, *started.retry_at):
             if at is not None:
                 self.queue.add_at(run.uid, at)
@@ -248,6 +250,11 @@ class RunReconciler:
         moving, holds = plan.moving or started.made > 0, [*plan.holds, *started.holds]
         done = replace(plan, holds=holds, moving=moving, unsettled=unsettled)
         await self._writer.write(state, run, seen.planner, done)
+
+    def _put_aside(self, seen: Observed) -> None:
+        """The pass has used up its time: others go first for a while; the status says why the run is slow."""
+        metrics.put_aside.inc()
+        self.queue.add_at(seen.run.uid, seen.now + ASIDE)
 
     async def _clean(self, state: RunState) -> None:
         """After the end, removes the pods that the DAG does not keep and drops the run."""
