@@ -156,7 +156,7 @@ def parts(name: str, uid: str, **labels: str) -> Body:
     return {"labels": of_run, "ownerReferences": [owner]}
 
 
-SLOTS = {"pool.tradewind.dev/db": "1", "clusterpool.tradewind.dev/gpus": "2"}
+SLOTS = {"pool.tradewind.dev/db": "1", "clusterpool.tradewind.dev/gpus": "3"}
 
 
 def test_only_the_operator_makes_a_run_part_of_another(guarded: Guarded) -> None:
