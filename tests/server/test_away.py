@@ -1,7 +1,6 @@
 """The API server is away: the server says so and what to do, keeps running, and continues afterwards."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from tradewind.kube.errors import Unavailable
@@ -10,15 +9,9 @@ from tradewind.server.serving import opened
 from server.borders import Borders
 from server.guest import guest
 from server.test_rights import BODIES, FOLLOWED, NAMESPACED, path_of
-from server.world import ADMIN, borders
+from server.world import ADMIN
 
 LISTS = ("runs", "overview", "dags", "approvals", "triggers", "backfills", "pools", "assets", "search?q=e")
-
-
-@pytest.fixture
-async def cluster() -> AsyncIterator[Borders]:
-    async with borders() as server:
-        yield server
 
 
 async def test_what_must_be_asked_for_is_refused_with_words_and_comes_back(cluster: Borders) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import random
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
@@ -10,11 +9,9 @@ import pytest
 from tradewind.server.route import Form, Route
 from tradewind.server.table import ROUTES
 
-from server.borders import Borders
-from server.guest import UNSAFE, Guest, guest
+from server.guest import UNSAFE, Guest
 from server.hostile import ALL
 from server.test_rights import BODIES, path_of
-from server.world import ADMIN, borders
 
 TEXTS = [*(text[:2_000] for text in ALL), "", "0", "-1", "1e9", "null", "true", "..", ".", "a/b", "%2e%2e", "1" * 400]
 VALUES: list[Any] = [
@@ -35,18 +32,6 @@ VALUES: list[Any] = [
 ]
 RAW = [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"a":' * 5_000, b'{"params": NaN}', b"[" * 100_000, b'{"a":1,"a":2}']
 ANSWERED = [route for route in ROUTES if route.form is not Form.STREAM]
-
-
-@pytest.fixture
-async def cluster() -> AsyncIterator[Borders]:
-    async with borders() as server:
-        yield server
-
-
-@pytest.fixture
-async def there(cluster: Borders) -> AsyncIterator[Guest]:
-    async with cluster.client(ADMIN) as client, guest(client) as made:
-        yield made
 
 
 async def status(there: Guest, method: str, path: str, **more: Any) -> int:

@@ -10,7 +10,7 @@ from tradewind.server.table import ROUTES
 
 from server.borders import Borders
 from server.guest import Guest, guest
-from server.world import ADMIN, NO_PODS, NOBODY, ONLY_A, borders
+from server.world import ADMIN, NO_PODS, NOBODY, ONLY_A
 
 NAMES = {"a": "etl", "b": "secretive"}
 BODIES: dict[str, Any] = {
@@ -34,12 +34,6 @@ def path_of(route: Route, namespace: str, there: bool = True) -> str:
     )
     parts = {"namespace": namespace, "name": name, "run": f"{dag}-1", "key": "work", "attempt": "1", "number": "1"}
     return route.path.format(**parts) + QUERIES.get(route.path, "")
-
-
-@pytest.fixture
-async def cluster() -> AsyncIterator[Borders]:
-    async with borders() as server:
-        yield server
 
 
 def named(route: Route) -> str:

@@ -391,7 +391,7 @@ export interface AttemptRow {
   waits: [string, number][];
 }
 
-/** How much of a budget is used. */
+/** How much of a budget is used. The task fails for good when `used` reaches `limit`. */
 export interface Budget {
   used: number;
   limit: number;

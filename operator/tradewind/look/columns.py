@@ -89,17 +89,26 @@ class _Maker:
         group = name in self.planner.ledger.groups and index is None
         segments = Segments(()) if unit is None or group else self.times.of(unit, wait)
         bars = [second for attempt in row.attempts for second in (attempt.start, attempt.end)]
+        decided = self.found.shape.kinds[self.places[name]] == "approval"
         running = wait is not None and wait.cause is Cause.RUNNING and wait.since is not None
         if wait is not None and running:
             bars += [int(wait.since or 0), OPEN]
+        first = bars[0] if bars else None
+        if decided:
+            bars = [second for attempt in row.attempts for second in (attempt.end, attempt.end)]
         found.bars.append([second if second == OPEN else second - found.epoch for second in bars])
-        found.start.append(bars[0] if bars else None)
+        found.start.append(first)
         found.end.append(row.attempts[-1].end if row.attempts and row.state in FINAL else None)
         found.attempts.append(len(row.attempts) + running)
         found.losses.append(sum(attempt.reason in LOST for attempt in row.attempts))
         words = (wait.words(self.now) if wait else "") or row.message
         found.why.append(self._word(words))
-        pairs = [(self.causes[part.cause], part.seconds) for parts in segments.before for part in parts]
+        pairs = []
+        for place, parts in enumerate(segments.before):
+            pairs += [(self.causes[part.cause], part.seconds) for part in parts]
+            if decided and place < len(row.attempts):  # all of it was waiting for a person
+                attempt = row.attempts[place]
+                pairs.append((self.causes[Cause.PERSON], attempt.end - attempt.start))
         if segments.last:
             pairs.append((self.causes[segments.last], 0))
         found.waits.append([number for pair in pairs for number in pair])

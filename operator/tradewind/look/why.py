@@ -118,8 +118,9 @@ def of_unit(view: RunState, unit: Unit, wait: Wait | None, pods: Mapping[str, Po
         case State.UPSTREAM_FAILED:
             roots = [*_bad_roots(planner, unit.task)]
             named = ", ".join(roots[:5])
+            todo = f"see why {named} failed, and retry" if named else ""
             words = unit.why or (f"it can't run: {named} failed" if named else "it can't run: a dependency failed")
-            return Why(words, "UpstreamFailed", [*evidence, *(("dependency", name) for name in roots[:5])], "fix that")
+            return Why(words, "UpstreamFailed", [*evidence, *(("dependency", name) for name in roots[:5])], todo)
         case State.FAILED | State.LOST:
             return _failed(planner, unit, last, message, evidence)
         case State.SKIPPED | State.CANCELLED:
@@ -136,19 +137,27 @@ def _failed(planner: Planner, unit: Unit, last: Attempt | None, message: str, ev
     budget = used(unit, limits)
     evidence = [*evidence, ("budget", budget)]
     known = FAILURES.get(last.reason) or LOSSES.get(last.reason) or PREEMPTIONS.get(last.reason) or ""
-    words = f"attempt {last.number} ended with {last.reason or 'success'}"
-    words += f" (exit code {last.exit_code})" if last.exit_code is not None else ""
+    words = f"attempt {last.number} ended as {last.reason or 'Succeeded'}"
     words += f": {brief(message or known, LONGEST)}" if message or known else ""
     why = f"; {unit.why}" if unit.why and unit.why not in message else ""
     todo = "see its log; then retry" if last.reason in FAILURES else "retry: the infrastructure lost it"
     return Why(f"{words}{why}; {budget}", "Failed" if unit.state is State.FAILED else "Lost", evidence, todo)
 
 
+def spent(unit: Unit) -> tuple[int, int]:
+    """How many attempts have used the budget of failures, and that of losses. The planner counts them until a success."""
+    if not unit.ended or not unit.ended[-1].succeeded:
+        return unit.spent.failures, unit.spent.losses
+    counting = [attempt.reason for attempt in unit.ended if attempt.number > unit.retried]
+    return sum(reason in FAILURES for reason in counting), sum(reason in LOSSES for reason in counting)
+
+
 def used(unit: Unit, limits: Retries) -> str:
     """How much of its budgets a unit has used."""
-    failures, losses = unit.spent.failures, unit.spent.losses
-    words = f"{counted(failures, 'failure')} of {limits.limit + 1} allowed"
-    return words + (f", {counted(losses, 'loss', 'losses')} of {limits.infrastructure_limit + 1}" if losses else "")
+    failures, losses = spent(unit)
+    words = f"{counted(failures, 'failure')}, and {counted(limits.limit, 'retry', 'retries')} allowed"
+    lost = f"; {counted(losses, 'loss', 'losses')}, and {limits.infrastructure_limit} allowed" if losses else ""
+    return words + lost
 
 
 def _of_attempt(last: Attempt | None) -> Iterator[tuple[str, str]]:
@@ -180,7 +189,7 @@ def _waiting(
 ) -> Why:
     words = wait.words(now) or message
     evidence = [("state", str(unit.state))]
-    if wait.reason:
+    if wait.reason and wait.reason != "Running":
         evidence.append(("status", f"{wait.reason}: {brief(wait.message, LONGEST)}".rstrip(": ")))
     evidence += _of_attempt(unit.ended[-1] if unit.ended else None)
     if unit.live is not None and (pod := by_attempt(view.run, pods).get((unit.key, unit.live.number))):

@@ -144,8 +144,9 @@ class Pictures:
         """Reads revisions with the caller's credentials."""
         return self._revisions.setdefault(caller.user, Revisions(caller.client))
 
-    async def view(self, caller: Caller, namespace: str, name: str) -> View:
-        """A run now, read from the API server. Raises ApiError and StatusUnreadable."""
+    async def view(self, caller: Caller, namespace: str, name: str, fresh: bool = False) -> View:
+        """A run now, read from the API server. That of a large run may be some seconds old, unless it must be `fresh`. Raises
+        ApiError and StatusUnreadable."""
         body = await caller.client.get(RUNS, namespace, name)
         run = read_run(body)
         key = (caller.user, namespace, name)
@@ -158,14 +159,14 @@ class Pictures:
         kept.seen = time.monotonic()
         self._tidy()
         async with kept.lock:
-            return await self._view(caller, kept, body, run)
+            return await self._view(caller, kept, body, run, fresh)
 
-    async def _view(self, caller: Caller, kept: _Kept, body: Object, run: Run) -> View:
+    async def _view(self, caller: Caller, kept: _Kept, body: Object, run: Run, fresh: bool) -> View:
         if run.final and kept.view and kept.view.run.version == run.version:
             return kept.view
         pods, count, partial = await self._pods(caller, kept, run)
         version = f"{run.version}-{count}"
-        if kept.view and (kept.view.version == version or self._soon(kept, run)):
+        if kept.view and (kept.view.version == version or (not fresh and self._soon(kept, kept.view, run))):
             return kept.view
         began = time.perf_counter()
         state = None
@@ -198,10 +199,10 @@ class Pictures:
         async with view.lock:
             return await self.host.run(view.run.namespace, done())
 
-    def _soon(self, kept: _Kept, run: Run) -> bool:
+    def _soon(self, kept: _Kept, view: View, run: Run) -> bool:
         """Whether a picture is too young to be drawn again. Its followers are notified once it is not."""
         left = kept.drawn + RATIO * kept.took - time.monotonic()
-        if left <= 0.5 or run.final:
+        if left <= 0.5 or run.final or run.generation != view.run.generation:
             return False
         topic = f"run:{run.namespace}/{run.name}"
         asyncio.get_running_loop().call_later(left, self._hub.tell, topic)

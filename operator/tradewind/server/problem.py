@@ -26,7 +26,7 @@ TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "Not possible here",
-    409: "Changed meanwhile",
+    409: "Not possible now",
     413: "Too large",
     415: "Not JSON",
     421: "Another host",

@@ -101,7 +101,7 @@ class AttemptRow(Answer):
 
 
 class Budget(Answer):
-    """How much of a budget is used."""
+    """How much of a budget is used. The task fails for good when `used` reaches `limit`."""
 
     used: int
     limit: int

@@ -65,7 +65,7 @@ async def act(question: Question) -> ActionAnswer:
 
 
 async def _act(question: Question, asked: ActionBody, preview: bool) -> ActionAnswer:
-    view = await question.service.pictures.view(question.caller, question.namespace, question.name)
+    view = await question.service.pictures.view(question.caller, question.namespace, question.name, fresh=True)
     run, state = view.run, view.state
 
     pictures = question.service.pictures

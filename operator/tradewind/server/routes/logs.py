@@ -74,7 +74,8 @@ async def log(question: Question) -> web.StreamResponse:
         name = f"{question.path['run']}-{task}-{number}.log".replace("[", "-").replace("]", "")
         headers["Content-Disposition"] = f'attachment; filename="{name}"'
         return web.Response(body=text, content_type="application/octet-stream", headers=headers)
-    return web.Response(body=text, content_type="text/plain", charset="utf-8", headers=headers)
+    shown = text.decode(errors="replace")
+    return web.Response(text=shown, content_type="text/plain", charset="utf-8", headers=headers)
 
 
 async def _pod(question: Question) -> Pod:

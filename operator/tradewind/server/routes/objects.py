@@ -249,17 +249,17 @@ async def _found_runs(question: Question, namespace: str, text: str) -> list[tup
         if error.status != 403:
             raise
         return []
-    found: list[tuple[int, SearchHit]] = []
-    assets: defaultdict[tuple[str, str], str] = defaultdict(str)
+    ranked: defaultdict[int, list[SearchHit]] = defaultdict(list)
+    assets: dict[tuple[str, str], str] = {}
     for count, record in enumerate(question.service.cache.runs(scope), 1):
         if count % SCANNED == 0:
             await asyncio.sleep(0)
-        if len(found) < HITS and text in record.name.lower():
-            hit = _hit("run", record.namespace, record.name, f"{record.dag}: {record.phase}")
-            found.append((_rank(record.name, text) + 1, hit))
+        if text in record.name.lower() and len(best := ranked[_rank(record.name, text) + 1]) < HITS:
+            best.append(_hit("run", record.namespace, record.name, f"{record.dag}: {record.phase}"))
         for item in record.produced:
             if text in item.name.lower():
                 assets[record.namespace, item.name] = record.dag
+    found = [(rank, hit) for rank, hits in ranked.items() for hit in hits]
     return found + [
         (_rank(name, text), _hit("asset", where, name, dag)) for (where, name), dag in list(assets.items())[:HITS]
     ]

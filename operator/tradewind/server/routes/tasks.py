@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -22,7 +23,7 @@ from tradewind.look.segments import CAUSES, Waits, by_attempt
 from tradewind.look.shape import called, kind_of
 from tradewind.look.waiting.reason import Wait
 from tradewind.look.waiting.task_waits import waits
-from tradewind.look.why import Why, of_unit
+from tradewind.look.why import Why, of_unit, spent
 from tradewind.look.yaml_text import as_yaml
 from tradewind.model.task import Task
 from tradewind.plan import pacing
@@ -115,7 +116,7 @@ def _bars(found: Columns) -> list[list[int]]:
     made = []
     for bars, start, end in pacing.each(zip(found.bars, found.start, found.end, strict=True)):
         told = start is not None and (end is not None or bars[-1:] == [OPEN])
-        made.append([] if len(bars) == 2 and told else bars)
+        made.append([] if len(bars) == 2 and told and bars[0] + found.epoch == start else bars)
     return made
 
 
@@ -239,7 +240,7 @@ def _attempts(
                 reason=unit.live.reason,
                 message=unit.live.message,
                 exit_code=None,
-                started=int(began.timestamp() * 1000) if began else None,
+                started=_began(began, pod, wait),
                 finished=None,
                 node=pod.spec.node_name if pod else "",
                 pod=pod.metadata.name if pod else "",
@@ -250,6 +251,13 @@ def _attempts(
             )
         )
     return found
+
+
+def _began(at: datetime | None, pod: Pod | None, wait: Wait | None) -> int | None:
+    """When a live attempt began: its container, or the operator's work on it."""
+    if at is not None:
+        return int(at.timestamp() * 1000)
+    return None if pod is not None or wait is None or wait.since is None else int(wait.since * 1000)
 
 
 def _ended(
@@ -272,12 +280,20 @@ def _ended(
         started=item.start * 1000,
         finished=item.end * 1000,
         node=item.node,
-        pod=pod.metadata.name if pod else pod_name(view.run.name, unit.task, item.number, unit.index),
+        pod=pod.metadata.name if pod else _pod_of(view, unit, item),
         pod_exists=pod is not None,
         budget=budget,
         counts=counts,
         waits=list(pairs),
     )
+
+
+def _pod_of(view: View, unit: Unit, item: Attempt) -> str:
+    """The name that the pod of an ended attempt had; empty if the attempt had none."""
+    planner = view.state.planner if view.state else None
+    if planner is not None and unit.task in planner.podless:
+        return ""
+    return pod_name(view.run.name, unit.task, item.number, unit.index)
 
 
 def _state(item: Attempt) -> str:
@@ -344,7 +360,7 @@ def _answer(
     name, _ = parse_key(key)
     task, unit = planner.definition.tasks[name], seen.unit
     limits = planner.definition.terms[name].retries
-    spent = unit.spent if unit else None
+    failures, losses = spent(unit) if unit else (0, 0)
     links = [ChainLink(kind="dag", namespace=view.run.namespace, name=called(task))] if task.dag else []
     links += [
         ChainLink(kind="pool", namespace=view.run.namespace, name=claim.name) for claim in planner.ledger.pools(name)
@@ -366,8 +382,8 @@ def _answer(
         ),
         attempts=seen.attempts,
         budgets=Budgets(
-            failures=Budget(used=spent.failures if spent else 0, limit=limits.limit),
-            losses=Budget(used=spent.losses if spent else 0, limit=limits.infrastructure_limit),
+            failures=Budget(used=failures, limit=limits.limit + 1),
+            losses=Budget(used=losses, limit=limits.infrastructure_limit + 1),
         ),
         inputs=seen.inputs,
         outputs=_outputs(planner, key),
