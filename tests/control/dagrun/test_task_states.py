@@ -19,7 +19,7 @@ from tradewind.control.dagrun.task_states import (
     TasksUnreadable,
 )
 from tradewind.control.pods.observation import Ended
-from tradewind.control.sensors.cluster_probes import RunProbe
+from tradewind.control.sensors.cluster_probes import LatestRuns, RunProbe
 from tradewind.kube.client import Client
 from tradewind.kube.errors import NotFound
 from tradewind.model.sensor import RunPoll
@@ -148,7 +148,9 @@ async def test_an_ended_run_is_read_once_for_each_of_its_versions() -> None:
     meta["creationTimestamp"] = "2026-01-01T00:00:00Z"
     status: dict[str, Any] = {"phase": "Failed", "revision": "d-1", "attempts": "a 0+1 =1 Error"}
     client = OneRun({"metadata": meta, "spec": {"dag": "d"}, "status": status})
-    probe = RunProbe(client, "ns", RunPoll(dag="d", task="a"), "", TaskStates(client.load, lambda uid: None))
+    now = 0.0
+    runs, states = LatestRuns(client, lambda: now), TaskStates(client.load, lambda uid: None)
+    probe = RunProbe(runs, "ns", RunPoll(dag="d", task="a"), "", states)
     assert probe.what == "task a of a run of DAG d"
     for _ in range(3):
         assert await probe.ask() == {"phase": "Failed", "name": "r", "results": {}, "state": "Failed"}
@@ -158,6 +160,7 @@ async def test_an_ended_run_is_read_once_for_each_of_its_versions() -> None:
         "metadata": {**meta, "resourceVersion": "2"},
         "status": {**status, "attempts": "a 0+1"},
     }
+    now = 2.0
     assert (await probe.ask())["state"] == "Succeeded"
 
 

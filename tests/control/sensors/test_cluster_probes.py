@@ -1,11 +1,13 @@
 """What a sensor reports if the operator may not read."""
 
+import asyncio
 from typing import Any
 
+import orjson
 import pytest
 from tradewind.control.dagrun.task_states import TaskStates
 from tradewind.control.sensors.bucket_probe import ProbeFailedError
-from tradewind.control.sensors.cluster_probes import ObjectProbe, Resources, RunProbe
+from tradewind.control.sensors.cluster_probes import FRESH, READINGS_KEPT, LatestRuns, ObjectProbe, Resources, RunProbe
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Forbidden, NotFound, Unavailable
 from tradewind.model.sensor import ObjectPoll, RunPoll
@@ -52,9 +54,46 @@ async def test_the_rule_to_add_is_said() -> None:
         'jobs.batch "j" is forbidden; add to a role of the operator\'s service account: '
         '{apiGroups: ["batch"], resources: [jobs], verbs: [get]}'
     )
-    run = RunProbe(client, "ns", RunPoll(dag="d"), "", TaskStates(no_revision, lambda uid: None))
+    run = RunProbe(LatestRuns(client), "ns", RunPoll(dag="d"), "", TaskStates(no_revision, lambda uid: None))
     assert '{apiGroups: ["tradewind.dev"], resources: [dagruns], verbs: [list]}' in await said(run)
 
 
 async def test_an_api_server_that_is_away_is_another_matter() -> None:
     assert await said(job(Forbids(Unavailable(503, "Unavailable", "it is away")))) == "it is away"
+
+
+class Lists(Client):
+    """An API server that has one run of each DAG, and counts the lists."""
+
+    def __init__(self) -> None:
+        self.lists = 0
+
+    async def list_raw(self, resource: Any, namespace: str | None = None, **query: Any) -> bytes:
+        self.lists += 1
+        await asyncio.sleep(0)
+        meta = {"name": "r", "namespace": namespace, "uid": "u", "resourceVersion": str(self.lists)}
+        meta["creationTimestamp"] = "2026-01-01T00:00:00Z"
+        return orjson.dumps({"metadata": {}, "items": [{"metadata": meta, "spec": {"dag": "d"}}]})
+
+
+async def test_sensors_that_ask_for_the_same_runs_share_one_reading() -> None:
+    client, now = Lists(), 0.0
+    runs = LatestRuns(client, lambda: now)
+
+    async def asked(namespace: str = "ns", **poll: Any) -> int:
+        found = await runs.of(namespace, RunPoll(**{"dag": "d", **poll}), None)
+        assert found is not None
+        return found.version
+
+    assert await asyncio.gather(*(asked() for _ in range(100))) == [1] * 100
+    now = FRESH
+    assert await asked() == 1
+    now += 0.1
+    assert await asked() == 2
+    assert [await asked("other"), await asked(dag="e"), await asked(labels={"a": "b"})] == [3, 4, 5]
+    for number in range(2 * READINGS_KEPT):
+        await asked(dag=f"d{number}")
+    assert len(runs._read) == READINGS_KEPT
+    now += 2 * FRESH
+    await asked()
+    assert len(runs._read) == 1

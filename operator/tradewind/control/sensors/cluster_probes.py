@@ -1,7 +1,11 @@
 """Reads objects of the API server, for sensors: runs of another DAG, or an object of any kind."""
 
-from collections.abc import Mapping
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from typing import Any
+from weakref import WeakValueDictionary
 
 import orjson
 
@@ -21,8 +25,54 @@ from tradewind.plan.triggers.object_change import public
 MOST_RUNS = 500
 """Runs of a DAG that are considered; its history keeps fewer."""
 RUNS_PAGE = 100
+FRESH, READINGS_KEPT = 1.0, 64
+"""Seconds for which a reading of runs may be used, and how many are kept meanwhile."""
+Query = tuple[str, str, tuple[tuple[str, str], ...], float | None]
+"""Namespace, DAG, labels and logical date of runs."""
 API = "the API server"
 """The host of all these polls."""
+
+
+class LatestRuns:
+    """Reads the latest runs of DAGs. Sensors that ask the same at the same time share one reading, which may have ended FRESH seconds
+    before: thousands of them would otherwise read hundreds of large runs each."""
+
+    def __init__(self, client: Client, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client, self._clock = client, clock
+        self._read: OrderedDict[Query, tuple[float, Run | None]] = OrderedDict()
+        """When each reading ended, and what it found; the oldest first."""
+        self._locks: WeakValueDictionary[Query, asyncio.Lock] = WeakValueDictionary()
+
+    async def of(self, namespace: str, poll: RunPoll, moment: float | None) -> Run | None:
+        """The run created last, among those with the logical date `moment` (epoch seconds) or all. Raises errors of the API."""
+        query, asked = (namespace, poll.dag, tuple(sorted(poll.labels.items())), moment), self._clock()
+        async with self._locks.setdefault(query, asyncio.Lock()):
+            if (known := self._read.get(query)) and known[0] >= asked - FRESH:
+                return known[1]
+            found = await self._latest(query)
+            self._read.pop(query, None)
+            self._read[query] = self._clock(), found
+            while len(self._read) > READINGS_KEPT or next(iter(self._read.values()))[0] < self._clock() - FRESH:
+                self._read.popitem(last=False)
+            return found
+
+    async def _latest(self, query: Query) -> Run | None:
+        """Holds one run in memory at a time."""
+        namespace, dag, labels, moment = query
+        selectors = {"fieldSelector": f"spec.dag={dag}"}
+        if labels:
+            selectors["labelSelector"] = ",".join(f"{name}={value}" for name, value in labels)
+        last: Run | None = None
+        looked = 0
+        async for item in items(self._client, RUNS, namespace, RUNS_PAGE, **selectors):
+            run = read_run(orjson.loads(item))
+            if not run.partial and (moment is None or abs(run.moment - moment) < 1e-3):
+                last = run if last is None else max(last, run, key=lambda run: (run.created, run.name))
+            looked += 1
+            if looked == MOST_RUNS:
+                break
+            pause()
+        return last
 
 
 class RunProbe:
@@ -30,8 +80,8 @@ class RunProbe:
 
     host = API
 
-    def __init__(self, client: Client, namespace: str, poll: RunPoll, date: str, states: TaskStates) -> None:
-        self._client, self._namespace, self._poll, self._date = client, namespace, poll, date
+    def __init__(self, runs: LatestRuns, namespace: str, poll: RunPoll, date: str, states: TaskStates) -> None:
+        self._runs, self._namespace, self._poll, self._date = runs, namespace, poll, date
         self._states = states
         self._ended: tuple[str, int, str] = ("", 0, "")
         """Uid and version of the ended run that was read last, and how the task ended."""
@@ -41,11 +91,8 @@ class RunProbe:
     async def ask(self) -> Mapping[str, Any]:
         """`phase`, `name` and `results` of the latest run of all tasks, and `state` of the task, if one is named. Raises
         ProbeFailedError."""
-        query = {"fieldSelector": f"spec.dag={self._poll.dag}"}
-        if self._poll.labels:
-            query["labelSelector"] = ",".join(f"{name}={value}" for name, value in self._poll.labels.items())
         try:
-            last = await self._latest(query, instant(self._date) if self._date else None)
+            last = await self._runs.of(self._namespace, self._poll, instant(self._date) if self._date else None)
         except ValueError as error:
             raise ProbeFailedError(f"sensor.run.logicalDate: {error}") from None
         except ApiError as error:
@@ -70,20 +117,6 @@ class RunProbe:
         if run.final:
             self._ended = (run.uid, run.version, state)
         return state
-
-    async def _latest(self, query: dict[str, str], moment: float | None) -> Run | None:
-        """The run created last, among those with the logical date `moment` (epoch seconds) or all. Holds one run in memory at a time."""
-        last: Run | None = None
-        looked = 0
-        async for item in items(self._client, RUNS, self._namespace, RUNS_PAGE, **query):
-            run = read_run(orjson.loads(item))
-            if not run.partial and (moment is None or abs(run.moment - moment) < 1e-3):
-                last = run if last is None else max(last, run, key=lambda run: (run.created, run.name))
-            looked += 1
-            if looked == MOST_RUNS:
-                break
-            pause()
-        return last
 
     def outputs(self, found: Mapping[str, Any]) -> dict[str, Any]:
         """All of `found`."""

@@ -11,7 +11,7 @@ from tradewind.control.egress.header_variables import MissingReferenceError, Wan
 from tradewind.control.egress.policy import EgressPolicy
 from tradewind.control.pods.rendering import Renderer
 from tradewind.control.sensors.bucket_probe import BucketProbe, ProbeFailedError
-from tradewind.control.sensors.cluster_probes import ObjectProbe, Resources, RunProbe, refusal
+from tradewind.control.sensors.cluster_probes import LatestRuns, ObjectProbe, Resources, RunProbe, refusal
 from tradewind.control.sensors.sql_probe import Login, SqlProbe
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
@@ -56,7 +56,7 @@ class Probes:
 
     def __init__(self, client: Client, sender: HttpClient, egress: EgressPolicy, states: TaskStates) -> None:
         self._client, self._sender, self._egress, self._states = client, sender, egress, states
-        self._resources = Resources(client)
+        self._resources, self._runs = Resources(client), LatestRuns(client)
 
     def server(self, url: str, namespace: str) -> str:
         """The host and port of a URL, independent of its spelling."""
@@ -71,7 +71,7 @@ class Probes:
             return self._sql(sensor.sql, asking, renderer, *([LIMIT] if isinstance(sensor, TaskSensor) else []))
         if isinstance(sensor, TaskSensor) and sensor.run:
             date = renderer.plain("sensor.run.logicalDate", sensor.run.logical_date)
-            return RunProbe(self._client, asking.namespace, sensor.run, date, self._states)
+            return RunProbe(self._runs, asking.namespace, sensor.run, date, self._states)
         if isinstance(sensor, TaskSensor) and sensor.object:
             name = renderer.plain("sensor.object.name", sensor.object.name)
             return ObjectProbe(self._client, self._resources, asking.namespace, sensor.object, name)
