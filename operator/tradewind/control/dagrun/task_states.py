@@ -1,7 +1,6 @@
 """How tasks of other runs have ended."""
 
 import asyncio
-import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +25,10 @@ RUNS_KEPT, STATES_KEPT = 4_096, 100_000
 """Ended runs of which the states of tasks are in memory, and the number of all these states."""
 AGAIN = 60.0
 """Seconds after which a run is read again that could not be read, or not in the time of one pass."""
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
 
 
 class TasksUnreadable(Exception):
@@ -175,7 +178,7 @@ class TaskStates:
     thousands may ask for the same run of thousands of items."""
 
     def __init__(
-        self, load: Load, begun: Callable[[str], RunState | None], clock: Callable[[], float] = time.monotonic
+        self, load: Load, begun: Callable[[str], RunState | None], clock: Callable[[], float] = _loop_time
     ) -> None:
         self._load, self._begun, self._clock = load, begun, clock
         self._kept: OrderedDict[tuple[str, int], tuple[TaskEnds, Pictured, float]] = OrderedDict()
