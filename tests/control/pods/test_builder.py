@@ -156,6 +156,15 @@ def test_the_pod_template_is_merged_over_the_short_form() -> None:
     assert body["spec"]["securityContext"]["runAsUser"] == 0 and "runAsNonRoot" not in body["spec"]["securityContext"]
 
 
+def test_containers_that_a_template_adds_run_in_its_order_before_the_task_and_beside_it() -> None:
+    first, second = {"name": "unpack", "image": "a"}, {"name": "proxy", "image": "b", "restartPolicy": "Always"}
+    spec = made({"image": "x", "podTemplate": {"spec": {"initContainers": [first, second]}}})["spec"]
+    assert [item["name"] for item in spec["initContainers"]] == ["unpack", "proxy"]
+    assert spec["initContainers"][1]["restartPolicy"] == "Always" and [item["name"] for item in spec["containers"]] == [
+        "main"
+    ]
+
+
 def test_a_value_that_can_not_be_computed_names_its_field() -> None:
     with pytest.raises(
         Unrenderable,
