@@ -7,6 +7,7 @@ import pytest
 from tradewind.plan.documents.problem import Invalid
 from tradewind.plan.outcomes.state import State
 from tradewind.plan.runs.rework import rework
+from tradewind.plan.runs.task_ledger import TaskLedger
 
 from plan.game import Game, defined
 
@@ -163,3 +164,25 @@ def test_what_a_loop_cannot_say_is_refused_with_the_field(task: dict[str, Any], 
     with pytest.raises(Invalid) as refused:
         defined({"z": {}, "a": {"dependsOn": ["z"], **task}})
     assert words in str(refused.value)
+
+
+def test_a_loop_is_decided_once_for_each_iteration_however_often_the_run_is_planned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All tasks and items are visited when a run is cancelled, and the condition may take long."""
+    asked: list[str] = []
+    own = TaskLedger.evaluate_own
+
+    def counted(ledger: TaskLedger, unit: Any, expression: str) -> Any:
+        asked.append(unit.key)
+        return own(ledger, unit, expression)
+
+    monkeypatch.setattr(TaskLedger, "evaluate_own", counted)
+    game = looping()
+    turns(game, [1, 2, 3])
+    game.plan()
+    assert game.states()["a"] == "Succeeded" and len(asked) == 3
+    game.cancelled = True
+    game.planner.cancel()
+    game.plan()
+    assert game.states() == {"a": "Succeeded", "b": "Cancelled"} and len(asked) == 3

@@ -43,6 +43,8 @@ class TaskLedger:
         self._claims = pool_names.claims(definition.tasks, definition.waiting_scope, self.values_of_run)
         self.outputs: dict[str, Mapping[str, Any]] = {}
         """Outputs, by task or item."""
+        self._loops: dict[str, tuple[Any, tuple[State, str] | None]] = {}
+        """By task or item: how its loop was decided last, and about what. All units are visited when a run is stopped."""
         self._scopes: dict[str, Scope] = {}
         """Scopes of attempts, by task."""
         self.suspended = False
@@ -236,17 +238,24 @@ class TaskLedger:
         loop = self.definition.tasks[unit.task].loop
         if loop is None:
             return State.SUCCEEDED, ""
+        about = (unit.ended[-1].number, len(unit.ended), self.outputs.get(unit.key))
+        known = self._loops.get(unit.key)
+        if known and known[0] == about:
+            return known[1]
+        found = self._loop_ends(unit, loop.until)
+        if found is None or found[0] is State.SUCCEEDED:  # there may be time for others later
+            self._loops[unit.key] = about, found
+        return found
+
+    def _loop_ends(self, unit: Unit, until: str) -> tuple[State, str] | None:
         try:
-            holds = self.evaluate_own(unit, loop.until)
+            holds = self.evaluate_own(unit, until)
         except ExpressionError as error:
             return State.FAILED, f"loop.until: {error}"
         if holds is True:
             return State.SUCCEEDED, ""
-        return (
-            None
-            if holds is False
-            else (State.FAILED, f"loop.until: `{loop.until}` gives {brief(repr(holds), TEXT_SHOWN)}, not true or false")
-        )
+        words = f"loop.until: `{until}` gives {brief(repr(holds), TEXT_SHOWN)}, not true or false"
+        return None if holds is False else (State.FAILED, words)
 
     def evaluate_own(self, unit: Unit, expression: str) -> Any:
         """The value of an expression about the outputs of a unit's last, successful attempt. Raises ExpressionError."""
