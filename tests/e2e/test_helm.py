@@ -26,7 +26,7 @@ SLEEPER = (
     'echo x >> "$WORK/$RUN"; until [ -e "$WORK/go" ]; do sleep 0.2; done; '
     'echo "{\\"ran\\": $(wc -l < "$WORK/$RUN")}" > $TRADEWIND_OUTPUTS'
 )
-"""Runs until the file `go` is there, and says how often it was started."""
+"""Runs until the file `go` exists, and outputs how often it started."""
 
 
 @pytest.mark.timeout(400)
