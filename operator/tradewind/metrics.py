@@ -19,6 +19,10 @@ EVENTS = CollectorRegistry()
 """Metrics of the event endpoint, which leads nothing either."""
 ProcessCollector(registry=EVENTS)
 
+RECORDER = CollectorRegistry()
+"""Metrics of the recorder."""
+ProcessCollector(registry=RECORDER)
+
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 HOURS = (10, 60, 300, 900, 3600, 14400, 86400)
 LONG = (1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400)
@@ -134,6 +138,11 @@ runs_removed = Counter(
     ["reason"],
     registry=REGISTRY,
 )
+runs_unrecorded = Counter(
+    "tradewind_runs_unrecorded",
+    "Runs deleted after their end although the recorder had not recorded them: it is away or behind for longer than the limits allow.",
+    registry=REGISTRY,
+)
 tasks = Gauge("tradewind_tasks", "Tasks of runs that have not ended, by state.", ["state"], registry=REGISTRY)
 api_requests = Counter(
     "tradewind_api_requests_total",
@@ -226,12 +235,36 @@ events_certificate_expiry = Gauge(
     "When the certificate of the endpoint for events ends, in epoch seconds; 0 without one.",
     registry=EVENTS,
 )
+recorded_runs = Counter(
+    "tradewind_recorder_runs", "Versions of ended runs that the recorder has written.", registry=RECORDER
+)
+recorded_unreadable = Counter(
+    "tradewind_recorder_unreadable", "Runs that the recorder could not read and has put aside.", registry=RECORDER
+)
+recorder_waiting = Gauge(
+    "tradewind_recorder_waiting", "Events that the recorder has seen and not written.", registry=RECORDER
+)
+recorder_lag = Gauge(
+    "tradewind_recorder_lag_seconds", "How long the oldest of them has waited; 0 if none does.", registry=RECORDER
+)
+recorder_failing = Gauge(
+    "tradewind_recorder_failing_seconds", "For how long the store can't be written; 0 if it can.", registry=RECORDER
+)
+recorder_bytes = Gauge("tradewind_recorder_store_bytes", "Bytes that the store takes.", registry=RECORDER)
+recorder_published = Gauge(
+    "tradewind_recorder_watermark_timestamp_seconds",
+    "When the recorder last told the operator up to where it has recorded, in epoch seconds.",
+    registry=RECORDER,
+)
 build_info = Gauge(
     "tradewind_build_info", "1; the labels say which version runs.", ["version", "python"], registry=REGISTRY
 )
 build_info.labels(__version__, python_version()).set(1)
 for shared in (api_requests, api_duration, build_info):
     ADMISSION.register(shared)
-EVENTS.register(watch_last_event)
+for registry in (EVENTS, RECORDER):
+    registry.register(watch_last_event)
 for shared in (api_requests, api_duration, build_info, trigger_latency, occasions):
     EVENTS.register(shared)
+for shared in (api_requests, api_duration, build_info):
+    RECORDER.register(shared)

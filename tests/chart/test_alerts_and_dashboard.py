@@ -36,7 +36,12 @@ RUNBOOKS = ROOT / "docs" / "runbooks"
 DOCS = "https://github.com/tradewind-dev/tradewind/blob/main/docs"
 
 SUFFIXES = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"], "gauge": [""]}
-FAMILIES = [*metrics.REGISTRY.collect(), *metrics.ADMISSION.collect(), *metrics.EVENTS.collect()]
+FAMILIES = [
+    *metrics.REGISTRY.collect(),
+    *metrics.ADMISSION.collect(),
+    *metrics.EVENTS.collect(),
+    *metrics.RECORDER.collect(),
+]
 NAMES = {family.name + suffix for family in FAMILIES for suffix in SUFFIXES[family.type]}
 TARGET_LABELS = {"namespace", "job", "instance"}
 """Labels that Prometheus adds, and rules may use."""

@@ -29,6 +29,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "rbac": {"aggregateUserRoles": False},
         "webhook": {"enabled": True, "dryRunPods": False, "existingSecret": "ours", "caBundle": "-----BEGIN"},
         "events": {"enabled": True, "replicas": 1, "kubernetesAuth": False},
+        "recorder": {"enabled": True},
     },
     "events": {
         "events": {
@@ -63,6 +64,7 @@ VALUES: dict[str, dict[str, Any]] = {
         },
         "tls": {"minVersion": "1.3", "ciphers": "ECDHE+AESGCM"},
         "events": {"enabled": True},
+        "recorder": {"enabled": True, "keep": "90d", "storage": {"size": "50Gi", "className": "ssd"}},
         "podAnnotations": {"a": "b"},
         "nodeSelector": {"disk": "ssd"},
         "tolerations": [{"key": "k", "operator": "Exists"}],
@@ -88,6 +90,7 @@ VALUES: dict[str, dict[str, Any]] = {
 }
 MODELS = {
     "Deployment": client.V1Deployment,
+    "StatefulSet": client.V1StatefulSet,
     "Pod": client.V1Pod,
     "ServiceAccount": client.V1ServiceAccount,
     "Service": client.V1Service,
@@ -257,24 +260,27 @@ def test_no_rule_is_wider_than_it_must_be() -> None:
                 assert "secrets" not in rule["resources"] or rule["resourceNames"], "named ones, or none"
 
 
-PROCESSES = ["flows", "flows-webhook", "flows-events"]
+PROCESSES = ["flows", "flows-webhook", "flows-events", "flows-recorder"]
+
+
+def processes(values: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The specs of the pods, by the name of what makes them."""
+    objects = rendered(values)
+    made = [*of(objects, "Deployment"), *of(objects, "StatefulSet")]
+    return {body["metadata"]["name"]: body["spec"]["template"]["spec"] for body in made}
 
 
 @pytest.mark.parametrize("deployment", PROCESSES)
 def test_a_token_is_where_it_is_needed_and_nowhere_else(deployment: str) -> None:
     objects = rendered(VALUES["everything"])
     assert not any(account["automountServiceAccountToken"] for account in of(objects, "ServiceAccount"))
-    pods = {body["metadata"]["name"]: body["spec"]["template"]["spec"] for body in of(objects, "Deployment")}
+    pods = processes(VALUES["everything"])
     assert pods[deployment]["automountServiceAccountToken"] and pods[deployment]["serviceAccountName"] != "default"
 
 
 @pytest.mark.parametrize("deployment", PROCESSES)
 def test_its_processes_are_confined(deployment: str) -> None:
-    [pod] = [
-        body["spec"]["template"]["spec"]
-        for body in of(rendered(VALUES["everything"]), "Deployment")
-        if body["metadata"]["name"] == deployment
-    ]
+    pod = processes(VALUES["everything"])[deployment]
     assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["seccompProfile"] == {
         "type": "RuntimeDefault"
     }
@@ -350,6 +356,43 @@ def test_the_endpoint_for_events_reads_named_secrets_and_asks_about_tokens_only_
         assert asked - {"tokenreviews", "subjectaccessreviews"} == {"triggers", "dags", "dagruns"}
 
 
+def test_the_recorder_may_read_runs_and_write_one_configmap() -> None:
+    objects = rendered({"recorder": {"enabled": True}, "rbac": {"readConfigMaps": False}})
+    name = "release-tradewind-recorder"
+    [wide] = [role for role in of(objects, "ClusterRole") if role["metadata"]["name"] == f"tradewind-system-{name}"]
+    assert [(rule["resources"], rule["verbs"]) for rule in wide["rules"]] == [
+        (["dagruns"], ["list", "watch"]),
+        (["controllerrevisions"], ["get"]),
+        (["namespaces"], ["get"]),
+    ]
+    roles = {role["metadata"]["name"]: role["rules"] for role in of(objects, "Role")}
+    for suffix, verbs in (("watermark", ["get", "update"]), ("watermark-reader", ["get"])):
+        assert roles[f"{name}-{suffix}"] == [
+            {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [name], "verbs": verbs}
+        ]
+    [reader] = [item for item in of(objects, "RoleBinding") if item["metadata"]["name"] == f"{name}-watermark-reader"]
+    assert [subject["name"] for subject in reader["subjects"]] == ["release-tradewind"]
+    assert "data" not in next(body for body in of(objects, "ConfigMap") if body["metadata"]["name"] == name)
+
+
+def test_the_operator_waits_for_a_recorder_only_where_one_is_installed() -> None:
+    for enabled in (True, False):
+        objects = rendered({"recorder": {"enabled": enabled}})
+        args = of(objects, "Deployment")[0]["spec"]["template"]["spec"]["containers"][0]["args"]
+        assert ("--recorder=tradewind-system/release-tradewind-recorder" in args) is enabled
+        assert any("unrecorded" in arg for arg in args) is enabled
+        assert bool(of(objects, "StatefulSet")) is enabled
+        assert any("recorder" in body["metadata"]["name"] for body in objects) is enabled
+
+
+@pytest.mark.parametrize("openshift", [True, False])
+def test_the_recorder_may_write_to_its_volume(openshift: bool) -> None:
+    pods = processes({"recorder": {"enabled": True}, "openshift": openshift})
+    groups = {name: pod["securityContext"].get("fsGroup") for name, pod in pods.items()}
+    assert groups.pop("release-tradewind-recorder") == (None if openshift else 65_532)
+    assert set(groups.values()) == {None}
+
+
 def test_pods_of_webhook_and_endpoint_are_not_those_of_the_operator() -> None:
     objects = rendered(VALUES["everything"])
     for kind, path in [("Deployment", "selector.matchLabels"), ("Service", "selector"), ("NetworkPolicy", "podSelector.matchLabels"),
@@ -360,7 +403,8 @@ def test_pods_of_webhook_and_endpoint_are_not_those_of_the_operator() -> None:
             for step in path.split("."):
                 selector = selector[step]
             found.append(selector["app.kubernetes.io/name"])
-        assert set(found) == {"tradewind", "tradewind-events", "tradewind-webhook"}, kind
+        recorder = set() if kind in ("Deployment", "PodDisruptionBudget") else {"tradewind-recorder"}
+        assert set(found) == {"tradewind", "tradewind-events", "tradewind-webhook"} | recorder, kind
 
 
 def test_the_webhook_is_asked_about_every_kind_that_it_reviews() -> None:

@@ -296,3 +296,30 @@ app.kubernetes.io/component: events
   resources: [dagruns] # get: for senders who wait for the outcome
   verbs: [create, get]
 {{- end }}
+
+{{- define "tradewind.recorder" -}}
+{{ include "tradewind.name" . }}-recorder
+{{- end }}
+
+{{- define "tradewind.recorder.selector" -}}
+app.kubernetes.io/name: tradewind-recorder
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "tradewind.recorder.labels" -}}
+{{ include "tradewind.recorder.selector" . }}
+app.kubernetes.io/component: recorder
+{{ include "tradewind.commonLabels" . }}
+{{- end }}
+
+{{- define "tradewind.recorder.rules" -}}
+- apiGroups: [tradewind.dev]
+  resources: [dagruns]
+  verbs: [list, watch]
+- apiGroups: [apps]
+  resources: [controllerrevisions] # the specs that runs used
+  verbs: [get]
+- apiGroups: [""]
+  resources: [namespaces] # whose uid tells a namespace from a former one of its name
+  verbs: [get]
+{{- end }}

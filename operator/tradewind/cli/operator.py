@@ -14,17 +14,19 @@ import uvloop
 from yarl import URL
 
 from tradewind import metrics
-from tradewind.cli.options import DURATION
+from tradewind.cli.options import DURATION, ObjectPath
 from tradewind.cli.serving import collect_rarely, end_within, process, return_memory, start_logging
 from tradewind.control.egress.policy import EgressPolicy
 from tradewind.control.execution.dag_metrics import Limits
 from tradewind.control.manager.health import illness, readiness
 from tradewind.control.manager.manager import Operator, Options
+from tradewind.control.retention.recorded import RecorderOptions
 from tradewind.control.server.health_endpoints import serve
 from tradewind.kube.connection import NoCluster, connect
 from tradewind.kube.lease import Lost
 from tradewind.model import duration
 from tradewind.model.podless import LONGEST
+from tradewind.plan.retention.watermark import Unrecorded
 
 log = logging.getLogger("tradewind")
 
@@ -156,6 +158,26 @@ GRACE, REST = 20.0, 5.0
     show_default=True,
     help="The same limit for each namespace.",
 )
+@click.option(
+    "--recorder",
+    type=ObjectPath(),
+    metavar="NAMESPACE/NAME",
+    help="ConfigMap of the recorder: runs are deleted when it has recorded them.",
+)
+@click.option(
+    "--unrecorded-runs",
+    type=click.IntRange(0),
+    default=Unrecorded().runs,
+    show_default=True,
+    help="With --recorder: ended runs of a DAG that wait to be recorded, beyond its history.",
+)
+@click.option(
+    "--unrecorded-for",
+    type=DURATION,
+    default="24h",
+    show_default=True,
+    help="With --recorder: for how long after its end a run waits to be recorded, beyond its DAG's history.",
+)
 @process
 def command(
     namespaces: tuple[str, ...],
@@ -176,6 +198,9 @@ def command(
     budget: float,
     metrics_dags: int,
     namespace_dags: int,
+    recorder: tuple[str, str] | None,
+    unrecorded_runs: int,
+    unrecorded_for: float,
     metrics_port: int,
     kubeconfig: str | None,
     context: str | None,
@@ -197,6 +222,7 @@ def command(
         evaluation=evaluation,
         budget=budget,
         dag_metrics=Limits(metrics_dags, namespace_dags),
+        recorder=RecorderOptions(*recorder, Unrecorded(unrecorded_runs, int(unrecorded_for))) if recorder else None,
         egress=EgressPolicy(
             requests=not http_in_pods,
             allowed=allowed,

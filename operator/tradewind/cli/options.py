@@ -131,3 +131,18 @@ class Duration(click.ParamType[float]):
 
 
 DURATION = Duration()
+
+
+class ObjectPath(click.ParamType[tuple[str, str]]):
+    """An object of a namespace, as `NAMESPACE/NAME`."""
+
+    name = "namespace/name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Namespace and name. Fails for anything else."""
+        if isinstance(value, tuple):
+            return value
+        namespace, slash, name = str(value).partition("/")
+        if not (namespace and slash and name) or "/" in name:
+            self.fail(f"{value!r}: write NAMESPACE/NAME", param, ctx)
+        return namespace, name

@@ -1,6 +1,7 @@
 """Follows the runs of a cluster and writes those that have ended, or are deleted, to the store: in batches, one at a time."""
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import time
@@ -8,8 +9,9 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+from tradewind.control.shared.task_groups import tasks
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
 from tradewind.kube.lists import ListMetadata
@@ -17,11 +19,12 @@ from tradewind.kube.pages import items, parse_page
 from tradewind.kube.reflector import Reflector
 from tradewind.kube.resources import RUNS, Resource
 from tradewind.recorder.origin import Origins
-from tradewind.recorder.record import RAW, Unreadable, has_ended, identity, record_of
+from tradewind.recorder.record import RAW, RunRecord, Unreadable, has_ended, identity, record_of
 from tradewind.recorder.store.database import Database, StoreError
-from tradewind.recorder.store.writing import Batch, Place, Position, Unread, write
+from tradewind.recorder.store.writing import Batch, Place, Position, Unread, positions, write
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 PAGE = 100
 """Runs read at once; fewer where they are large."""
 BATCH, BATCH_BYTES = 200, 8 * 2**20
@@ -30,6 +33,12 @@ WAITING_BYTES = 32 * 2**20
 """Bytes of runs in memory. While there are more, nothing is read."""
 MARK = 200
 """Bytes for which a mark counts."""
+RECENT = 600.0
+"""Seconds after which a position is not resumed, and everything is listed: etcd keeps changes for five minutes or so."""
+GATHER, QUIET = 0.05, 1.0
+"""Seconds for which runs are gathered to be written together; and for which the position is not written while no run ends."""
+DRAIN = 0.05
+"""Seconds between two looks whether all is written."""
 PAUSES = (0.2, 30.0)
 """Seconds between two tries while the store is away: at first, at most."""
 
@@ -74,6 +83,9 @@ class Backlog:
         self._waiting: deque[Seen | Mark] = deque()
         self._bytes = 0
         self.wake = asyncio.Event()
+        """Set while anything waits."""
+        self.runs = asyncio.Event()
+        """Set while a run waits."""
         self._room = asyncio.Event()
         self._room.set()
 
@@ -91,10 +103,22 @@ class Backlog:
         if self._bytes > WAITING_BYTES:
             self._room.clear()
         self.wake.set()
+        if isinstance(item, Seen):
+            self.runs.set()
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more should be read."""
+        return not self._room.is_set()
 
     async def room(self) -> None:
         """Waits until there is room."""
         await self._room.wait()
+
+    @property
+    def oldest(self) -> int | None:
+        """When the first run that waits was seen (epoch milliseconds); None if none does."""
+        return next((item.at for item in self._waiting if isinstance(item, Seen)), None)
 
     def first(self) -> list[Seen | Mark]:
         """What is written next. It stays until `drop`."""
@@ -116,6 +140,8 @@ class Backlog:
                 self._bytes -= _size(item)
         if not self._waiting:
             self.wake.clear()
+        if self.oldest is None:
+            self.runs.clear()
         if self._bytes <= WAITING_BYTES:
             self._room.set()
 
@@ -145,10 +171,6 @@ class _Watch(Reflector):
             self._unsynced.discard(namespace)
         if not self._unsynced:
             self.synced.set()
-
-    def restart(self) -> None:
-        """Makes every watch list again when it next begins."""
-        self._reached.clear()
 
     def begin_list(self, namespace: str | None) -> None:
         """Does nothing: a list that is not completed has written some runs."""
@@ -208,14 +230,36 @@ class Collector:
         if isinstance(client, PacedClient):
             client.room = self.backlog.room
         self.watch = _Watch(client, namespaces, self.backlog, clock)
+        self._again = asyncio.Event()
         self.progress = Progress()
         self.positions: dict[str, Position] = {}
         self._thread = ThreadPoolExecutor(1, "recorder-writer")
         self.epoch = 0
 
+    async def resume(self, current: int) -> None:
+        """Continues where the store is, if that was a moment ago in this cluster; else everything is listed. `current` is the newest version
+        of the API server. Raises StoreError."""
+        stored = await asyncio.to_thread(positions, self._database)
+        mine = {name: at for name in self._namespaces if (at := stored.get(name or ""))}
+        self.epoch = max((position.epoch for position in stored.values()), default=0)
+        if any(position.cluster != self._origins.cluster or position.version > current for position in stored.values()):
+            self.epoch += 1
+            log.warning("another cluster, or etcd was restored to an older version: all runs are read again")
+            return
+        recent = self._clock() * 1_000 - RECENT * 1_000
+        if len(mine) == len(self._namespaces) and all(position.at >= recent for position in mine.values()):
+            self.watch.resume({name: position.version for name, position in mine.items()})
+            self.positions = {name or "": position for name, position in mine.items()}
+
+    def begin_again(self) -> None:
+        """Reads all runs again: the API server's versions have begun again below those seen before."""
+        self._again.set()
+
     @property
     def reached(self) -> int | None:
         """The version up to which everything of all namespaces is written; None while it is not known."""
+        if self._again.is_set():
+            return None
         names = [namespace or "" for namespace in self._namespaces]
         if any(name not in self.positions for name in names):
             return None
@@ -223,12 +267,32 @@ class Collector:
 
     async def run(self) -> None:
         """Watches and writes. Never returns."""
-        await asyncio.gather(self.watch.run(), self.write_all())
+        async with tasks([self.write_all()]) as (writing,):
+            while True:
+                async with tasks([self.watch.run()]) as (watching,):
+                    again = asyncio.ensure_future(self._again.wait())
+                    await asyncio.wait([writing, watching, again], return_when=asyncio.FIRST_COMPLETED)
+                    again.cancel()
+                    for task in (writing, watching):
+                        if task.done():
+                            task.result()
+                while len(self.backlog):  # What is left of before is written as that.
+                    await asyncio.sleep(DRAIN)
+                self.epoch += 1
+                self.positions = {}
+                log.warning("etcd was restored to an older version: all runs are read again")
+                self.watch = _Watch(self._client, self._namespaces, self.backlog, self._clock)
+                self._again.clear()
 
     async def write_all(self) -> None:
         """Writes what was seen, as it comes. Never returns."""
         while True:
             await self.backlog.wake.wait()
+            await asyncio.sleep(GATHER)  # Each batch is synced to the disk.
+            if not self.backlog.runs.is_set():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(QUIET):
+                        await self.backlog.runs.wait()
             await self.write_next()
 
     async def write_next(self) -> None:
@@ -258,29 +322,27 @@ class Collector:
 
     async def _batch(self, found: Sequence[Seen | Mark]) -> Batch:
         batch = Batch()
-        loop = asyncio.get_running_loop()
         for item in found:
             if isinstance(item, Mark):
                 position = Position(self._origins.cluster, self.epoch, item.version, round(self._clock() * 1_000))
                 batch.positions[item.namespace] = position
-                continue
-            try:
-                record = await loop.run_in_executor(
-                    self._thread, record_of, item.raw, item.at if item.deleted else None
-                )
-            except Unreadable as error:
-                batch.unreadable.append(_unread(item, str(error)))
-                continue
+        records, batch.unreadable = await self.in_writer(_records, [item for item in found if isinstance(item, Seen)])
+        for record in records:
             home = await self._origins.uid(record.namespace, record.created)
             batch.runs.append((Place(self._origins.cluster, home, self.epoch), record))
         batch.revisions = await self._origins.revisions(self._database, batch.runs)
         return batch
 
+    async def in_writer(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Calls a function in the one thread that writes."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
     async def finish(self, closing: bool = False) -> None:
         """Reads all runs once more and writes what is left; `closing`: those that have not ended too, as their cluster ends."""
         for namespace in self._namespaces:
             async for raw in items(self._client, RUNS, namespace, PAGE):
-                await self.backlog.room()
+                if self.backlog.full:
+                    await self.write_next()
                 ended = has_ended(raw)
                 if ended or closing:
                     self.backlog.add(Seen(raw, not ended, round(self._clock() * 1_000)))
@@ -290,6 +352,16 @@ class Collector:
     def close(self) -> None:
         """Ends the thread that writes, after its last batch."""
         self._thread.shutdown()
+
+
+def _records(found: Sequence[Seen]) -> tuple[list[RunRecord], list[Unread]]:
+    records, unreadable = [], []
+    for item in found:
+        try:
+            records.append(record_of(item.raw, item.at if item.deleted else None))
+        except Unreadable as error:
+            unreadable.append(_unread(item, str(error)))
+    return records, unreadable
 
 
 def _unread(item: Seen, error: str) -> Unread:

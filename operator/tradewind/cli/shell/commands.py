@@ -61,6 +61,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "operator": Entry("operator", "Reconcile DAGs and runs of a cluster."),
         "webhook": Entry("webhook", "Serve the admission webhook."),
         "events": Entry("events", "Serve the event endpoint."),
+        "recorder": Entry("recorder", "Record ended runs in a store that outlives them."),
     },
 }
 COMMANDS: dict[str, Entry] = {name: entry for section in SECTIONS.values() for name, entry in section.items()}

@@ -25,6 +25,7 @@ from tradewind.control.manager.gauges import count
 from tradewind.control.manager.memory import trimmer
 from tradewind.control.pods.launcher import PodLauncher
 from tradewind.control.pools.reconciler import PoolReconciler
+from tradewind.control.retention.recorded import Recorded, RecorderOptions
 from tradewind.control.retention.revisions import RevisionHistory
 from tradewind.control.retention.runs import HistoryReconciler
 from tradewind.control.shared.event_recorder import EventRecorder
@@ -82,8 +83,10 @@ class Engine:
         clock: Callable[[], float] = time.time,
         host: Host | None = None,
         dag_metrics: DAGMetrics | None = None,
+        recorder: RecorderOptions | None = None,
     ) -> None:
-        """`clock` returns epoch seconds. `host` runs work whose size tenants decide; by default the engine has its own."""
+        """`clock` returns epoch seconds. `host` runs work whose size tenants decide; by default the engine has its own. With a `recorder`,
+        runs are deleted when they are on record."""
         self._dag_metrics = dag_metrics or DAGMetrics()
         self.host = host or Host(Evaluator())
         self._client, self._namespaces, self._identity, self._owned = client, namespaces, identity, owned
@@ -130,6 +133,8 @@ class Engine:
             self.runs.states.__contains__,
             self.triggers.when_settled,
             clock,
+            Recorded(client, recorder) if recorder else None,
+            self.events,
         )
         self._listeners: Sequence[RunListener] = (
             self.runs.subdags,  # First: callers of the run are woken, whatever happens to the others here.

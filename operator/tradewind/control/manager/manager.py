@@ -18,6 +18,7 @@ from tradewind.control.evaluation.host import BUDGET, Host
 from tradewind.control.evaluation.workers import DEADLINE, Evaluator
 from tradewind.control.execution.dag_metrics import DAGMetrics, Limits
 from tradewind.control.manager.engine import Engine
+from tradewind.control.retention.recorded import RecorderOptions
 from tradewind.control.shared.task_groups import tasks, wait_for_first
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
@@ -46,6 +47,8 @@ class Options:
     """Seconds of computing time of one pass over a run before others go first."""
     dag_metrics: Limits = Limits()
     """Number of DAGs with metrics of their own."""
+    recorder: RecorderOptions | None = None
+    """With one, runs are deleted when they are on record."""
     image: str = field(default_factory=lambda: os.environ.get("TRADEWIND_IMAGE", "tradewind"))
 
 
@@ -137,6 +140,7 @@ class Operator:
             time.time,
             host,
             DAGMetrics(options.dag_metrics),
+            options.recorder,
         )
 
     def _listen(self) -> None:

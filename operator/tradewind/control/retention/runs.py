@@ -12,6 +12,8 @@ from pydantic import ValidationError
 
 from tradewind import metrics
 from tradewind.control.dagrun.run import Run
+from tradewind.control.retention.recorded import AGAIN, Recorded
+from tradewind.control.shared.event_recorder import EventRecorder
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, Conflict, NotFound
 from tradewind.kube.resources import RUNS, Key
@@ -21,6 +23,7 @@ from tradewind.model.dag_name import home
 from tradewind.model.history import History
 from tradewind.plan.documents.parts import held
 from tradewind.plan.retention.runs import GRACE, REPEATS, EndedRun, Surplus, newest_success, surplus
+from tradewind.plan.retention.watermark import released
 
 log = logging.getLogger(__name__)
 USUAL = History()
@@ -43,24 +46,31 @@ class HistoryReconciler:
         unfinished: Callable[[str], bool],
         when_settled: Callable[[Run, Callable[[Run], None]], None],
         clock: Callable[[], float] = time.time,
+        recorded: Recorded | None = None,
+        events: EventRecorder | None = None,
     ) -> None:
         """`held` returns whether a run (namespace, DAG, name) must be kept whatever its DAG says, as others still count on it. `unfinished`
         returns whether a run, by uid, has not ended: it reads how its sub-runs ended, and retries reuse their results, so these are kept.
         `when_settled(run, tell)` calls `tell` once the status of the run's trigger records it and triggers that follow it
-        have processed it."""
+        have processed it. With `recorded`, runs wait until they are on record, within its limits."""
         self._client, self._clock = client, clock
+        self._recorded, self._events = recorded, events
         self._held, self._unfinished, self._when_settled = held, unfinished, when_settled
         self.queue: WorkQueue[Key] = WorkQueue("history")
         self._past: defaultdict[Key, dict[str, EndedRun]] = defaultdict(dict)
         self._rules: dict[Key, History] = {}
         self._keeping: set[Key] = set()
         """DAGs whose runs leave values to later runs."""
+        self._uids: dict[Key, str] = {}
+        """Uids of DAGs, for Events."""
 
     def dag_seen(self, body: Object, deleted: bool) -> None:
         """A DAG was created, changed or deleted."""
         key, spec = (body["metadata"]["namespace"], body["metadata"]["name"]), body.get("spec") or {}
+        self._uids[key] = str(body["metadata"].get("uid") or "")
         if deleted:
             self._rules.pop(key, None)
+            self._uids.pop(key, None)
             self._keeping.discard(key)
         elif not spec.get("template"):  # For a DAG with a template, `spec_seen` follows when it is rendered.
             self.spec_seen(*key, spec)
@@ -117,9 +127,10 @@ class HistoryReconciler:
         kept = parts | (newest_success(past) if key in self._keeping else set[str]())
         free = {name: ended for name, ended in past.items() if name not in kept and not self._held(*key, name)}
         found, again = surplus(free, rule, now)
+        found, lost = await self._released(key, found, now)
         with flow(key[0], "history"):
             answers = await asyncio.gather(
-                *(self._delete(key, past, item) for item in found[:BATCH]), return_exceptions=True
+                *(self._delete(key, past, item, item.name in lost) for item in found[:BATCH]), return_exceptions=True
             )
         for answer in answers:
             if isinstance(answer, BaseException):
@@ -131,11 +142,32 @@ class HistoryReconciler:
         if parts:
             self.queue.add_after(key, SWEEP_SECONDS)
 
-    async def _delete(self, key: Key, past: dict[str, EndedRun], item: Surplus) -> None:
+    async def _released(self, key: Key, found: list[Surplus], now: int) -> tuple[list[Surplus], frozenset[str]]:
+        """The runs that need not wait for the recorder, and the names of those among them that are not on record."""
+        if self._recorded is None or not found:
+            return found, frozenset()
+        up_to = (await self._recorded.mark()).runs
+        free, lost, waiting = released(found, up_to, self._recorded.limits, now)
+        if waiting:
+            self.queue.add_after(key, AGAIN)
+        if lost:
+            self._report_lost(key, lost[0].name, now)
+        return list(free), frozenset(item.name for item in lost)
+
+    def _report_lost(self, key: Key, run: str, now: int) -> None:
+        dag = (key[0], home(key[1]))
+        words = f"runs are deleted unrecorded, {run} first: the recorder is away or behind, and only recorder.unrecorded of them wait"
+        log.warning("%s/%s: %s", *key, words)
+        if self._events:
+            hour, uid = str(now // 3_600), self._uids.get(dag, "")
+            self._events.post("DAG", *dag, uid, "DeletedUnrecorded", words, warning=True, key=hour)
+
+    async def _delete(self, key: Key, past: dict[str, EndedRun], item: Surplus, lost: bool) -> None:
         try:
             version = str(item.past.version)
             await self._client.delete(RUNS, key[0], item.name, version=version, propagationPolicy="Background")
             metrics.runs_removed.labels(item.reason).inc()
+            metrics.runs_unrecorded.inc(lost)
         except (NotFound, Conflict):
             pass  # It is gone, or an event about it is about to arrive.
         if past.get(item.name) == item.past:

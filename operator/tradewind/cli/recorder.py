@@ -1,0 +1,91 @@
+"""`tradewind recorder`: records ended runs in a store that outlives them."""
+
+import asyncio
+import logging
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import uvloop
+
+from tradewind import metrics
+from tradewind.cli.options import DURATION, ObjectPath
+from tradewind.cli.serving import process, return_memory, start_logging
+from tradewind.control.server import health_endpoints
+from tradewind.control.shared.task_groups import tasks, wait_for_first
+from tradewind.kube.client import Client
+from tradewind.kube.connection import Connection, NoCluster, connect
+from tradewind.plan.retention.watermark import NAME
+from tradewind.recorder.collector import PacedClient
+from tradewind.recorder.folder import open_history
+from tradewind.recorder.process import Recorder
+from tradewind.recorder.store.database import StoreError
+
+log = logging.getLogger("tradewind")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of `run`."""
+
+    namespaces: tuple[str, ...]
+    data: Path
+    watermark: tuple[str, str]
+    keep: float
+    metrics_port: int
+
+
+@click.command()
+@click.option("--namespace", "namespaces", multiple=True, help="Namespace to record; repeat for more. All when absent.")
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of the store.")
+@click.option(
+    "--watermark",
+    type=ObjectPath(),
+    metavar="NAMESPACE/NAME",
+    help=f"ConfigMap that tells the operator what is recorded.  [default: {NAME} in the recorder's own namespace]",
+)
+@click.option(
+    "--keep", type=DURATION, default="400d", show_default=True, help="For how long after its end a run stays on record."
+)
+@process
+def command(
+    namespaces: tuple[str, ...],
+    data: Path,
+    watermark: tuple[str, str] | None,
+    keep: float,
+    metrics_port: int,
+    kubeconfig: str | None,
+    context: str | None,
+    log_format: str,
+    log_level: str,
+) -> None:
+    """Record ended runs in a store that outlives them."""
+    start_logging(log_level, log_format)
+    return_memory()
+    try:
+        connection = connect(kubeconfig, context)
+        options = Options(namespaces, data, watermark or (connection.namespace, NAME), keep, metrics_port)
+        uvloop.run(_run(connection, options))
+    except (NoCluster, StoreError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+async def _run(connection: Connection, options: Options) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    database = await asyncio.to_thread(open_history, options.data, True)
+    try:
+        paced, client = PacedClient(connection), Client(connection)
+        async with paced, client:
+            recorder = Recorder(paced, client, database, options.namespaces, options.watermark, options.keep, time.time)
+            probes = health_endpoints.serve(options.metrics_port, lambda: "", recorder.readiness, metrics.RECORDER)
+            async with probes, tasks([recorder.run()]) as (running,):
+                await wait_for_first(stop.wait(), asyncio.shield(running))
+                if running.done():
+                    running.result()
+            recorder.close()
+    finally:
+        database.close()

@@ -1,0 +1,136 @@
+"""The recorder of a cluster: watches, writes, publishes how far it is, and expires what is old."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from tradewind import metrics
+from tradewind.control.shared.task_groups import tasks
+from tradewind.kube.client import Client
+from tradewind.kube.errors import ApiError, Forbidden
+from tradewind.kube.resources import NAMESPACES
+from tradewind.recorder.collector import Collector, PacedClient
+from tradewind.recorder.origin import Origins
+from tradewind.recorder.store.database import Database, StoreError
+from tradewind.recorder.store.queries import PURGED, expire
+from tradewind.recorder.watermark import Publisher, newest_version
+
+log = logging.getLogger(__name__)
+AGAIN = 5.0
+"""Seconds until the API server, or the store, is asked again at the start."""
+EXPIRY = 3600.0
+"""Seconds between two searches for runs to expire."""
+MEASURE = 5.0
+"""Seconds between two updates of the metrics."""
+
+
+class Recorder:
+    """One recorder process: `run` it until it is cancelled."""
+
+    def __init__(
+        self,
+        paced: PacedClient,
+        client: Client,
+        database: Database,
+        namespaces: Sequence[str],
+        watermark: tuple[str, str],
+        keep: float,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`paced` reads runs and may pause for long; `client` does all else. `watermark` is the ConfigMap's namespace and name, `keep` the seconds
+        for which a run stays on record after its end."""
+        self._paced, self._client, self._database, self._watermark = paced, client, database, watermark
+        self._namespaces: Sequence[str | None] = tuple(namespaces) or (None,)
+        self._keep, self._clock = keep, clock
+        self.collector: Collector | None = None
+        self.publisher: Publisher | None = None
+        self._trouble = "the API server has not answered yet"
+
+    async def run(self) -> None:
+        """Works. Never returns."""
+        collector, publisher = await self._begin()
+        work = [collector.run(), publisher.run(), self._expire(), self._measure(collector)]
+        async with tasks(work) as running:
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in running:
+                if task.done():
+                    task.result()
+
+    async def _begin(self) -> tuple[Collector, Publisher]:
+        """Reads where it is, as soon as that can be read."""
+        first = self._namespaces[0]
+        while True:
+            try:
+                cluster = await self._cluster(first)
+                origins = Origins(self._client, cluster, self._clock)
+                collector = Collector(self._paced, self._database, origins, self._namespaces, self._clock)
+                await collector.resume(await newest_version(self._client, first))
+                break
+            except (ApiError, StoreError) as error:
+                self._trouble = str(error)
+                log.warning("the recorder can't begin yet: %s", error)
+                await asyncio.sleep(AGAIN)
+        self.collector = collector
+        self.publisher = Publisher(self._client, self._watermark, collector, cluster, first, clock=self._clock)
+        return collector, self.publisher
+
+    async def _cluster(self, first: str | None) -> str:
+        """The uid of the cluster, or of a namespace for who may not ask for that."""
+        try:
+            return str((await self._client.get(NAMESPACES, "", "kube-system"))["metadata"]["uid"])
+        except Forbidden:
+            if first is None:
+                raise
+            return str((await self._client.get(NAMESPACES, "", first))["metadata"]["uid"])
+
+    def readiness(self) -> tuple[bool, str]:
+        """Whether it records, and why not."""
+        if self.collector is None:
+            return False, self._trouble
+        trouble = self.collector.progress.error or (self.publisher.trouble if self.publisher else "")
+        if trouble:
+            return False, trouble
+        return (
+            self.collector.watch.synced.is_set(),
+            "ok" if self.collector.watch.synced.is_set() else "runs are not known yet",
+        )
+
+    async def _expire(self) -> None:
+        while True:
+            before = round((self._clock() - self._keep) * 1_000)
+            try:
+                gone = await self._expire_some(before)
+                total = gone
+                while gone == PURGED:
+                    gone = await self._expire_some(before)
+                    total += gone
+                if total:
+                    log.info("%d runs were deleted from the record: they ended longer ago than --keep", total)
+            except StoreError as error:
+                log.warning("old runs can't be deleted from the record: %s", error)
+            await asyncio.sleep(EXPIRY)
+
+    async def _expire_some(self, before: int) -> int:
+        assert self.collector is not None  # noqa: S101 - it has begun
+        return await self.collector.in_writer(expire, self._database, before)
+
+    async def _measure(self, collector: Collector) -> None:
+        written = unreadable = 0
+        while True:
+            progress = collector.progress
+            metrics.recorded_runs.inc(progress.written - written)
+            metrics.recorded_unreadable.inc(progress.unreadable - unreadable)
+            written, unreadable = progress.written, progress.unreadable
+            metrics.recorder_waiting.set(len(collector.backlog))
+            oldest = collector.backlog.oldest
+            metrics.recorder_lag.set(max(0.0, self._clock() - oldest / 1_000) if oldest is not None else 0)
+            failing = progress.failed_at
+            metrics.recorder_failing.set(time.monotonic() - failing if failing is not None else 0)
+            metrics.recorder_bytes.set(await asyncio.to_thread(self._database.size))
+            await asyncio.sleep(MEASURE)
+
+    def close(self) -> None:
+        """Ends its threads."""
+        if self.collector:
+            self.collector.close()
