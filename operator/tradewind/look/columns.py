@@ -11,6 +11,7 @@ from tradewind.look.segments import CAUSES, Segments, Waits
 from tradewind.look.shape import Shape, shape
 from tradewind.look.waiting.reason import Cause, Wait
 from tradewind.look.waiting.task_waits import waits
+from tradewind.model.shown import counted
 from tradewind.plan import pacing
 from tradewind.plan.outcomes.attempt import LOST, parse_key
 from tradewind.plan.outcomes.state import FINAL, State
@@ -18,6 +19,8 @@ from tradewind.plan.outcomes.state import FINAL, State
 STATES = [str(state) for state in State]
 WORDS = 300
 """Characters of a reason."""
+MANY = 500
+"""Waiting rows from which the sentences of blocked ones are short."""
 OPEN = -1
 """The end of an attempt that runs."""
 NONE = -1
@@ -65,6 +68,7 @@ class _Maker:
         self.states = {State(name): place for place, name in enumerate(STATES)}
         self.causes = {cause: place for place, cause in enumerate(CAUSES)}
         self.words: dict[str, int] = {}
+        self.many = len(self.waiting) > MANY
 
     def made(self) -> Columns:
         for row in pacing.each(rows(self.view)):
@@ -101,7 +105,7 @@ class _Maker:
         found.end.append(row.attempts[-1].end if row.attempts and row.state in FINAL else None)
         found.attempts.append(len(row.attempts) + running)
         found.losses.append(sum(attempt.reason in LOST for attempt in row.attempts))
-        words = (wait.words(self.now) if wait else "") or row.message
+        words = self._words(name, wait) or row.message
         found.why.append(self._word(words))
         pairs = []
         for place, parts in enumerate(segments.before):
@@ -113,6 +117,18 @@ class _Maker:
             pairs.append((self.causes[segments.last], 0))
         found.waits.append([number for pair in pairs for number in pair])
         found.since.append(None if segments.since is None else int(segments.since))
+
+    def _words(self, name: str, wait: Wait | None) -> str:
+        """What a row waits for. Of many rows, what blocked ones depend on is only counted: a sentence for each would be most of
+        the answer, and the edges say it."""
+        if wait is None:
+            return ""
+        if wait.reason != "Blocked" or not self.many:
+            return wait.words(self.now)
+        states = self.planner.ledger.states
+        above = self.planner.definition.graph.upstream[name]
+        count = sum(states[other] not in FINAL for other in above)
+        return f"waits for {counted(count, 'dependency', 'dependencies')}" if count else wait.words(self.now)
 
     def _word(self, words: str) -> int:
         first = words.partition("\n")[0][:WORDS]

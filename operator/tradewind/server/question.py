@@ -13,6 +13,7 @@ from tradewind.server.access import Access, Scope
 from tradewind.server.answers.base import Body, Query
 from tradewind.server.cache.cache import Cache
 from tradewind.server.cache.follow import Followers
+from tradewind.server.cache.scans import Scans
 from tradewind.server.caller import Caller
 from tradewind.server.cells import Cells
 from tradewind.server.guard import Guard
@@ -37,6 +38,7 @@ class Service:
     caller: Caller
     """The only caller of a server that has a kubeconfig."""
     cache: Cache
+    scans: Scans
     followers: Followers
     access: Access
     hub: Hub

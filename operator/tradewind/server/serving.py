@@ -20,6 +20,7 @@ from tradewind.server.access import EVERYWHERE, Access
 from tradewind.server.app import application
 from tradewind.server.cache.cache import Cache
 from tradewind.server.cache.follow import Followers
+from tradewind.server.cache.scans import Scans
 from tradewind.server.caller import Caller
 from tradewind.server.cells import Cells
 from tradewind.server.guard import Guard
@@ -85,6 +86,7 @@ async def opened(
         namespace="" if None in follow else str(follow[0]),
         caller=caller,
         cache=cache,
+        scans=Scans(cache, hub),
         followers=followers,
         access=access,
         hub=hub,

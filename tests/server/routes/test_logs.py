@@ -78,7 +78,9 @@ async def test_what_has_no_log_says_why(local: Guest, here: Client) -> None:
 
 
 async def test_a_log_is_followed_to_its_end(local: Guest, tmp_path: Path) -> None:
-    await log(local, "short")
+    async with asyncio.timeout(60):
+        while (await local.ask("GET", "logs/default/d-1/waits/1"))[0] != 200:
+            pass
     async with local.http.get(f"{local.api}logs/default/d-1/waits/1/follow") as answer:
         assert answer.content_type == "text/event-stream"
         (tmp_path / "go").touch()

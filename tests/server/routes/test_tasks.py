@@ -1,6 +1,5 @@
 """The tasks of a run."""
 
-import gzip
 import random
 import time
 from typing import Any
@@ -136,7 +135,5 @@ async def test_ten_thousand_tasks_are_two_hundred_kilobytes(there: Guest, client
     status = {"attempts": packed.text, "archive": packed.archive, "nodes": list(packed.nodes)}
     await client.patch(RUNS, "a", "big", {"status": status}, "status")
     async with there.http.get(f"{there.api}runs/a/big/tasks", headers={"Accept-Encoding": "gzip"}) as answer:
-        body = await answer.read()
-        assert answer.headers["Content-Encoding"] == "gzip"
-    assert orjson.loads(body)["n"] == count
-    assert len(gzip.compress(body, 6)) <= 200_000
+        assert answer.headers["Content-Encoding"] == "gzip" and int(answer.headers["Content-Length"]) <= 200_000
+        assert orjson.loads(await answer.read())["n"] == count

@@ -20,6 +20,8 @@ class Cache:
 
     def __init__(self, changed: Changed) -> None:
         self._changed = changed
+        self.version = 0
+        """Grows with every change."""
         self._shelves: defaultdict[Resource, defaultdict[str, dict[str, Record]]] = defaultdict(
             lambda: defaultdict(dict)
         )
@@ -39,6 +41,7 @@ class Cache:
             if isinstance(before, RunRecord):
                 self._unlist(before)
             insort(self._runs[record.namespace], record, key=_order)
+        self.version += 1
         self._changed(resource, record, False)
 
     def drop(self, resource: Resource, namespace: str, name: str) -> None:
@@ -50,6 +53,7 @@ class Cache:
             del self._shelves[resource][namespace]
         if isinstance(record, RunRecord):
             self._unlist(record)
+        self.version += 1
         self._changed(resource, record, True)
 
     def _unlist(self, record: RunRecord) -> None:

@@ -1,10 +1,8 @@
 """The overview: what needs a person, what runs, what waits, and all DAGs."""
 
-import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from tradewind.control.triggers.dag_index import invalid
@@ -25,7 +23,8 @@ from tradewind.server.answers.objects import (
 from tradewind.server.answers.objects import (
     Need as NeedRow,
 )
-from tradewind.server.cache.records import BodyRecord, RunRecord, millis
+from tradewind.server.cache.records import BodyRecord, millis
+from tradewind.server.cache.scans import Scan
 from tradewind.server.problem import Refused
 from tradewind.server.question import Question
 from tradewind.server.route import Need, Route
@@ -39,16 +38,6 @@ DAY = 86_400
 WEEK = 7 * DAY
 SCANNED = 5_000
 """Records between two pauses."""
-
-
-@dataclass
-class _Scan:
-    """What one pass over all runs finds."""
-
-    latest: defaultdict[tuple[str, str], list[RunRecord]] = field(default_factory=lambda: defaultdict(list))
-    active: defaultdict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
-    running: list[RunRecord] = field(default_factory=list)
-    counts: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
 
 
 async def optional(question: Question, resource: Resource, namespace: str) -> list[BodyRecord]:
@@ -66,7 +55,7 @@ async def overview(question: Question) -> OverviewAnswer:
     """All of it at once."""
     namespace = question.asked(Where).namespace
     scope = await question.runs(namespace)
-    scan = await _scan(question, scope)
+    scan = await question.service.scans.scan(scope)
     dags, triggers, approvals = [
         await optional(question, resource, namespace) for resource in (DAGS, TRIGGERS, APPROVALS)
     ]
@@ -92,29 +81,12 @@ async def dags(question: Question) -> DAGsAnswer:
     namespace = question.asked(Where).namespace
     found = question.service.cache.bodies(await question.scope(DAGS, namespace))
     try:
-        scan = await _scan(question, await question.runs(namespace))
+        scan = await question.service.scans.scan(await question.runs(namespace))
     except Refused as error:
         if error.status != 403:
             raise
-        scan = _Scan()
+        scan = Scan()
     return DAGsAnswer(dags=_rows(found, await optional(question, TRIGGERS, namespace), scan))
-
-
-async def _scan(question: Question, scope: Scope) -> _Scan:
-    found, now = _Scan(), time.time()
-    for count, record in enumerate(question.service.cache.runs(scope), 1):
-        if count % SCANNED == 0:
-            await asyncio.sleep(0)
-        key = (record.namespace, record.dag)
-        if len(latest := found.latest[key]) < LATEST:
-            latest.append(record)
-        if not record.final:
-            found.counts[record.phase] += 1
-            found.active[key] += 1
-            found.running.append(record)
-        elif record.finished is not None and record.finished > now - DAY and record.phase in ("Succeeded", "Failed"):
-            found.counts[record.phase.lower()] += 1
-    return found
 
 
 def _approvals(approvals: list[BodyRecord], question: Question, scope: Scope) -> list[NeedRow]:
@@ -166,7 +138,7 @@ def _since(status: Mapping[str, Any]) -> int | None:
     return next((millis(item.get("lastTransitionTime")) for item in items if item.get("type") == "Valid"), None)
 
 
-def _failed(scan: _Scan) -> list[NeedRow]:
+def _failed(scan: Scan) -> list[NeedRow]:
     """DAGs whose latest ended run has failed, within a week."""
     found, now = [], time.time()
     for (namespace, dag), latest in scan.latest.items():
@@ -200,14 +172,14 @@ def _share(share: Share) -> WaitShare:
     )
 
 
-def _rows(dags: list[BodyRecord], triggers: list[BodyRecord], scan: _Scan) -> list[DAGRow]:
+def _rows(dags: list[BodyRecord], triggers: list[BodyRecord], scan: Scan) -> list[DAGRow]:
     by_dag: defaultdict[tuple[str, str], list[BodyRecord]] = defaultdict(list)
     for trigger in triggers:
         by_dag[trigger.namespace, home(str(trigger.spec.get("dag") or ""))].append(trigger)
     return [dag_row(record, by_dag[record.namespace, record.name], scan) for record in dags]
 
 
-def dag_row(record: BodyRecord, triggers: list[BodyRecord], scan: _Scan) -> DAGRow:
+def dag_row(record: BodyRecord, triggers: list[BodyRecord], scan: Scan) -> DAGRow:
     """A DAG in a list."""
     key = (record.namespace, record.name)
     latest = scan.latest.get(key, [])[::-1]
