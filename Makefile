@@ -9,7 +9,7 @@ WITH_CLUSTER = PYTHONPATH=tests TRADEWIND_E2E_SINCE=$$(date -u +%Y-%m-%dT%H:%M:%
 PURE := tests/plan tests/model tests/findings/test_lint.py tests/findings/test_mistakes.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit unit-pure unit-rest e2e e2e-disruptive e2e-beside-each-other e2e-disruptive-beside-unit-pure judged nightly chaos hostile fuzz lint fix crds docs ui-types docs-site requirements sbom licences changelog audit bench soak snapshots ui ui-check clean
+.PHONY: help setup demo test unit unit-pure unit-rest e2e e2e-disruptive e2e-beside-each-other e2e-disruptive-beside-unit-pure judged nightly chaos hostile fuzz lint fix crds docs ui-types docs-site requirements sbom licences changelog audit bench soak snapshots ui ui-check chromium screenshots clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -45,7 +45,7 @@ unit-pure: $(VENV)/.stamp
 	$(PRIORITY) $(BIN)/coverage run -m pytest -m "not e2e" $(PURE)
 	$(BIN)/coverage report
 
-unit-rest: $(VENV)/.stamp
+unit-rest: $(VENV)/.stamp chromium
 	$(BIN)/pytest -m "not e2e and not alone" -n 5 --dist loadfile $(foreach test,$(PURE),$(if $(filter %.py,$(test)),--deselect,--ignore) $(test)) tests
 
 e2e: $(VENV)/.stamp ## Tests on a real cluster: $KUBECONFIG, kind, or one of our own making
@@ -121,6 +121,12 @@ docs-site: $(VENV)/.stamp ## Build the site of docs/ into site/; a broken link o
 
 ui: ## Build the web UI into operator/tradewind/server/static/, with this machine's Node or one from PyPI
 	@$(PYTHON) ui/make.py build
+
+chromium: ## Chromium for the tests of the web UI: Debian's, where it is missing and may be installed
+	@command -v chromium >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null || true
+
+screenshots: $(VENV)/.stamp ui chromium ## Screenshots of all screens of the web UI, in both themes, into docs/screens/
+	PYTHONPATH=tests $(BIN)/python -m ui.screenshots docs/screens
 
 ui-check: ## Types, lint, format and unit tests of the web UI; `python ui/make.py fix` formats
 	@$(PYTHON) ui/make.py check

@@ -71,7 +71,7 @@ class World:
         for number, (namespace, dag, _, _) in enumerate(DAGS):
             length = (1900, 400, 90, 240, 1300, 700)[number]
             for back in range(25):
-                age = back * (DAY if number != 3 else HOUR) + (number * 7 + 3) * MINUTE
+                age = back * (DAY if number != 3 else HOUR) + (21, 10, 17, 24, 31, 38)[number] * MINUTE
                 seconds = max(3.0, dice.gauss(length, length / 6))
                 phase = "Failed" if dice.random() < (0.22 if number == 2 else 0.07) else "Succeeded"
                 if back == 0:
@@ -93,7 +93,7 @@ class World:
                         "seconds": None if live else round(seconds),
                         "how": "manual" if dice.random() < 0.15 else "schedule",
                         "maker": self.text("nightly"),
-                        "why": self.text(WHY.get((number, phase), "")) if back == 0 or phase == "Failed" else "",
+                        "why": self.text(WHY.get((number, phase), WHY_FAILED if phase == "Failed" else "")),
                         "progress": {
                             "done": done,
                             "total": tasks,
@@ -101,26 +101,33 @@ class World:
                             "running": 5 if phase == "Running" else 0,
                         },
                         "logicalDate": self.now - age - age % HOUR,
+                        "by": self.text("ada@example.org"),
                         "suspended": False,
+                        "stopping": False,
                     }
                 )
         return sorted(runs, key=lambda run: -run["created"])
 
-    def answer(self, path: str, query: Mapping[str, str]) -> Any:
-        """The answer of GET on a path under /api/v1, or None."""
-        parts = path.split("/")
+    def answer(self, parts: list[str], query: Mapping[str, str]) -> Any:
+        """The answer of GET on a path under /api/v1, in its segments, or None."""
         head = parts[0].replace(".", "_")
         found = getattr(self, f"get_{head}", None)
         return None if found is None else found(parts[1:], query)
 
-    def act(self, path: str, body: dict[str, Any]) -> Any:
+    def act(self, parts: list[str], body: dict[str, Any]) -> Any:
         """The answer of POST; a string is a problem."""
-        parts = path.split("/")
         text = self.text
         if parts[-1] == "actions":
             return {
-                "affected": [text("extract-leave"), text("features"), text("train+3")],
-                "lost": [text("features: rows")],
+                "done": False,
+                "affected": [
+                    text("extract-leave: runs again"),
+                    text("features: runs again"),
+                    text("train+3: is stopped"),
+                ],
+                "lost": [text("outputs of features: rows")],
+                "words": text("3 tasks run again, 1 of them is stopped"),
+                "version": "77",
                 "command": f"kubectl tradewind {body['action']} {parts[2]} -n {parts[1]}",
                 "yaml": text("spec:\n  desiredState: Cancelled\n"),
             }
@@ -131,8 +138,10 @@ class World:
                 "run": text(f"{parts[2]}-by-hand"),
                 "command": f"kubectl tradewind run {parts[2]} -n {parts[1]}",
                 "yaml": text("apiVersion: tradewind.dev/v1alpha1\nkind: DAGRun\n"),
+                "problems": [],
+                "notes": [],
             }
-        return {"command": "kubectl tradewind approve", "yaml": ""}
+        return {"done": False, "outcome": "Approved", "command": "kubectl tradewind approve", "yaml": ""}
 
     def log(self, path: str) -> list[str]:
         """The lines of an attempt."""
@@ -166,6 +175,7 @@ class World:
             "cluster": self.text("prod-eu"),
             "mode": "kubeconfig",
             "namespaces": ["people", "shop"],
+            "namespace": "",
             "version": "0.1.0",
             "can": {"people": rights, "shop": rights},
             "problems": [],
@@ -175,8 +185,8 @@ class World:
         text = self.text
         chosen = query.get("namespace")
         if self.empty:
-            counts = {"running": 0, "queued": 0, "failed24h": 0, "succeeded24h": 0}
-            return {"needs": [], "running": [], "waiting": [], "dags": [], "counts": counts}
+            counts = {"running": 0, "queued": 0, "failed24H": 0, "succeeded24H": 0}
+            return {"needs": [], "needsTotal": 0, "running": [], "waiting": [], "dags": [], "counts": counts}
         runs = [run for run in self.runs if not chosen or run["namespace"] == chosen]
         rows = []
         for number, (namespace, dag, description, owner) in enumerate(DAGS):
@@ -189,7 +199,8 @@ class World:
                     "namespace": namespace,
                     "name": text(dag),
                     "suspended": number == 5,
-                    "invalid": number == 2,
+                    "invalid": text("spec.tasks[2].dependsOn: there is no task comprae") if number == 2 else "",
+                    "active": sum(run["seconds"] is None for run in own),
                     "owner": text(owner),
                     "description": text(description),
                     "schedule": text(("0 2 * * *", "0 4 * * *", "", "0 * * * *", "*/30 * * * *", "@weekly")[number]),
@@ -203,6 +214,7 @@ class World:
                 }
             )
         return {
+            "needsTotal": 3,
             "needs": [
                 {
                     "kind": "approval",
@@ -226,7 +238,7 @@ class World:
                     "kind": "invalid",
                     "namespace": "people",
                     "name": text("payroll-check"),
-                    "run": None,
+                    "run": "",
                     "dag": text("payroll-check"),
                     "text": text("spec.tasks[2].dependsOn: there is no task comprae; did you mean compare?"),
                     "since": self.now - 3 * HOUR,
@@ -234,13 +246,24 @@ class World:
             ],
             "running": [run for run in runs if run["phase"] in ("Running", "Queued")],
             "waiting": [
-                {"cause": "pool", "tasks": 14, "longest": 611},
-                {"cause": "person", "tasks": 1, "longest": 12 * 60},
-                {"cause": "scheduling", "tasks": 2, "longest": 95},
-                {"cause": "back-off", "tasks": 2, "longest": 40},
+                {
+                    "cause": cause,
+                    "tasks": tasks,
+                    "longest": longest,
+                    "namespace": self.runs[0]["namespace"],
+                    "run": self.runs[0]["name"],
+                    "task": text("train+13"),
+                    "since": self.now - longest * 1000,
+                }
+                for cause, tasks, longest in (
+                    ("pool", 14, 611),
+                    ("person", 1, 720),
+                    ("scheduling", 2, 95),
+                    ("back-off", 2, 40),
+                )
             ],
             "dags": rows,
-            "counts": {"running": 3, "queued": 1, "failed24h": 2, "succeeded24h": 61},
+            "counts": {"running": 3, "queued": 1, "failed24H": 2, "succeeded24H": 61},
         }
 
     def get_runs(self, parts: list[str], query: Mapping[str, str]) -> Any:
@@ -280,11 +303,19 @@ class World:
 
     def _run(self, run: dict[str, Any]) -> Any:
         text = self.text
+        live = run["phase"] in ("Running", "Queued")
         return {
             "run": {
                 **run,
                 "message": run["why"],
                 "revision": "leave-forecast-6f9c7d",
+                "revisionNumber": 14,
+                "note": "",
+                "reason": text("figures of October were late"),
+                "cause": text("nightly at 02:00"),
+                "calledBy": None,
+                "version": "77",
+                "managedBy": text("Argo CD"),
                 "params": {
                     text("horizon"): 42,
                     text("regions"): [text("north"), text("south"), text("west"), text("east")],
@@ -302,11 +333,28 @@ class World:
                     }
                 ],
                 "labels": {text("tier"): text("gold")},
-                "edits": [],
-                "failures": [],
+                "edits": [
+                    {
+                        "action": "Clear",
+                        "tasks": [text("features")],
+                        "by": text("ada@example.org"),
+                        "reason": text("new columns"),
+                        "applied": True,
+                    }
+                ],
+                "failures": [
+                    {
+                        "task": text("extract-leave"),
+                        "attempt": 1,
+                        "reason": "Error",
+                        "exitCode": 3,
+                        "message": text('relation "leave_2027" does not exist'),
+                    }
+                ],
                 "yaml": text(YAML),
                 "events": [
                     {
+                        "type": "Warning",
                         "reason": "TaskFailed",
                         "message": text("extract-leave failed: exit code 3; attempt 2 in 20 s"),
                         "count": 2,
@@ -315,7 +363,14 @@ class World:
                     }
                 ],
             },
-            "can": dict.fromkeys(("cancel", "terminate", "suspend", "resume", "retry", "delete"), True),
+            "can": {
+                "cancel": live,
+                "terminate": live,
+                "suspend": live,
+                "resume": False,
+                "retry": run["phase"] == "Failed",
+                "delete": not live,
+            },
             "partial": None,
         }
 
@@ -376,6 +431,8 @@ class World:
             start = ready + 6_000 if state not in ("Blocked", "UpstreamFailed") else None
             if count and start is not None:
                 end = max([part[6] or self.now for part in parts])
+            elif start is None:
+                end = ready
             elif kind == "approval":
                 end = ready + 9 * MINUTE
                 waits = [*waits, 5, 500]
@@ -402,40 +459,52 @@ class World:
                 )
             )
             rows.extend(parts)
-        critical = [
-            at
-            for at, row in enumerate(rows)
-            if row[0] in ("extract-leave", "check-schema", "features", "train", "evaluate", "sign-off", "publish")
-        ]
-        groups = [text("extract"), text("model")]
-        raw = {"extract": 0, "model": 1}
+        on_path = ("extract-leave", "check-schema", "features", "train", "evaluate", "sign-off", "publish")
+        needs = [(names.index(need), index) for index, (_, _, needs, _) in enumerate(FORECAST) for need in needs]
+        where = {"": -1, "extract": 0, "model": 1}
         return {
             "n": len(rows),
+            "version": "1",
+            "partial": None,
             "key": [text(row[0]) for row in rows],
-            "task": [row[1] for row in rows],
             "names": [text(name) for name in names],
+            "task": [row[1] for row in rows],
             "item": [row[2] for row in rows],
-            "kind": [row[3] for row in rows],
+            "label": {str(at): text(f"region {row[2]}") for at, row in enumerate(rows) if row[2] >= 0},
+            "kinds": [kind for _, kind, _, _ in FORECAST],
+            "fan": [name in ("train", "regions") for name in names],
             "state": [CODE[row[4]] for row in rows],
             "states": STATES,
             "start": [row[5] for row in rows],
-            "end": [row[6] for row in rows],
+            "end": [row[6] if row[5] else None for row in rows],
             "attempts": [row[7] for row in rows],
             "losses": [row[8] for row in rows],
-            "why": [row[9] for row in rows],
-            "whys": whys,
+            "bars": [self._bars(row, begin) for row in rows],
+            "epoch": begin,
+            "why": [row[9] - 1 for row in rows],
+            "whys": whys[1:],
             "waits": [row[10] for row in rows],
             "causes": CAUSES,
-            "edges": [
-                at
-                for index, (_, _, needs, _) in enumerate(FORECAST)
-                for need in needs
-                for at in (names.index(need), index)
-            ],
-            "critical": critical,
-            "group": [raw.get(FORECAST[row[1]][3], -1) for row in rows],
-            "groups": groups,
+            "since": [self.now - 90_000 if row[4] == "Ready" else None for row in rows],
+            "edges": [end for pair in needs for end in pair],
+            "critical": [at for at, row in enumerate(rows) if row[0] in on_path],
+            "group": [where[group] for _, _, _, group in FORECAST],
+            "groups": [text("extract"), text("model")],
         }
+
+    def _bars(self, row: tuple[Any, ...], begin: int) -> list[int]:
+        """Start and end of each attempt, in seconds from the run's beginning."""
+        start, end, attempts = row[5], row[6], row[7]
+        if start is None:
+            return []
+        first = (start - begin) // 1000
+        last = -1 if end is None else (end - begin) // 1000
+        if attempts < 2:
+            return [first, last]
+        until = (self.now - begin) // 1000 if last < 0 else last
+        third = max(1, (until - first) // (attempts * 2))
+        early = [at for n in range(attempts - 1) for at in (first + n * 2 * third, first + (n * 2 + 1) * third)]
+        return [*early, first + (attempts - 1) * 2 * third, last]
 
     def _task(self, key: str, run: dict[str, Any]) -> Any:
         text = self.text
@@ -446,6 +515,8 @@ class World:
                 "number": 1,
                 "state": "Failed",
                 "reason": "Error",
+                "podExists": False,
+                "counts": True,
                 "message": text('exit code 3: relation "leave_2027" does not exist'),
                 "exitCode": 3,
                 "started": base,
@@ -459,6 +530,8 @@ class World:
                 "number": 2,
                 "state": "Lost",
                 "reason": "Evicted",
+                "podExists": False,
+                "counts": True,
                 "message": text("the node was low on memory"),
                 "exitCode": None,
                 "started": base + 60_000,
@@ -472,6 +545,8 @@ class World:
                 "number": 3,
                 "state": "Failed" if failed else "Succeeded",
                 "reason": "",
+                "podExists": True,
+                "counts": True,
                 "message": "",
                 "exitCode": 3 if failed else 0,
                 "started": base + 120_000,
@@ -484,8 +559,15 @@ class World:
         ]
         return {
             "key": key,
+            "task": key.split("+")[0],
+            "kind": "pod",
+            "description": text("Reads who is absent, and when."),
+            "item": None,
+            "dependsOn": [text("calendar")],
+            "neededBy": [text("check-schema")],
             "state": "Failed" if failed else "Succeeded",
             "why": {
+                "cause": "",
                 "sentence": text(TASK_WHY["extract-leave"]),
                 "evidence": [
                     {"kind": "exit", "text": text("exit code 3 of the container main")},
@@ -497,14 +579,27 @@ class World:
             "attempts": attempts,
             "budgets": {"failures": {"used": 2, "limit": 3}, "losses": {"used": 1, "limit": 10}},
             "inputs": [
-                {"name": text("REGION"), "expression": text("${{ item.name }}"), "value": text("north")},
-                {"name": text("SINCE"), "expression": text("${{ run.logicalDate }}"), "value": "2026-11-30T02:00:00Z"},
-                {"name": text("LIMIT"), "expression": text("${{ params.horizon * 100 }}"), "value": 4200},
+                {"name": text("REGION"), "expression": text("${{ item.name }}"), "value": text("north"), "problem": ""},
+                {
+                    "name": text("SINCE"),
+                    "expression": text("${{ run.logicalDate }}"),
+                    "value": "2026-11-30T02:00:00Z",
+                    "problem": "",
+                },
+                {
+                    "name": text("LIMIT"),
+                    "expression": text("${{ params.horizon * 100 }}"),
+                    "value": None,
+                    "problem": text("params.horizon is null"),
+                },
             ],
             "outputs": {text("rows"): 4804, text("path"): text("s3://lake/leave/2026-11-30.parquet")},
-            "artifacts": [{"name": text("leave"), "bytes": 1_204_551}],
+            "artifacts": [{"name": text("leave"), "direction": "out", "place": text("s3://lake/leave.parquet")}],
             "manifest": text("apiVersion: v1\nkind: Pod\nmetadata:\n  name: leave-forecast-extract-leave-3\n"),
             "pod": {
+                "name": text("leave-forecast-extract-leave-3"),
+                "phase": "Failed",
+                "node": text("node-a"),
                 "conditions": [
                     {
                         "type": "PodScheduled",
@@ -523,6 +618,7 @@ class World:
                 ],
                 "events": [
                     {
+                        "type": "Normal",
                         "reason": "Pulled",
                         "message": text("Container image already present on machine"),
                         "count": 1,
@@ -536,22 +632,33 @@ class World:
 
     def _waits(self) -> Any:
         text = self.text
+        run = self.runs[0]
+        steps = [
+            (
+                text("publish waits for sign-off"),
+                {"kind": "task", "namespace": run["namespace"], "name": text("sign-off")},
+            ),
+            (text("sign-off waits for evaluate"), None),
+            (text("evaluate waits for train, of which 10 items wait for pool gpu"), None),
+            (
+                text("pool gpu: 8 of 8 slots are held, 6 by train of this run, 2 by stock-sync"),
+                {"kind": "pool", "namespace": "people", "name": text("gpu")},
+            ),
+        ]
+        chain = [{"text": words, "link": link} for words, link in steps]
+        row = {"cause": "pool", "since": self.now - 90_000, "until": None}
         return {
             "tasks": [
-                {
-                    "key": text("publish"),
-                    "chain": [
-                        {"text": text("publish waits for sign-off")},
-                        {"text": text("sign-off waits for evaluate")},
-                        {"text": text("evaluate waits for train, of which 10 items wait for pool gpu")},
-                        {"text": text("pool gpu: 8 of 8 held, 6 by train of this run, 2 by stock-sync")},
-                    ],
-                },
-            ]
+                {"key": text("publish"), "chain": chain, **row, "cause": "dependencies"},
+                {"key": text("train+14"), "chain": chain[3:], **row},
+            ],
+            "total": 14,
         }
 
     def get_dags(self, parts: list[str], query: Mapping[str, str]) -> Any:
         text = self.text
+        if not parts:
+            return {"dags": self.get_overview([], query)["dags"]}
         dag = next((row for row in DAGS if [row[0], text(row[1])] == parts[:2]), None)
         if dag is None:
             return None
@@ -563,16 +670,30 @@ class World:
             return self.grid(runs, int(query.get("runs", "25")))
         if rest == ["graph"]:
             columns = self.columns(runs[-1])
-            tasks = [at for at, item in enumerate(columns["item"]) if item == -1]
-            return {
-                "names": columns["names"],
-                "kinds": [columns["kind"][at] for at in tasks],
-                "edges": columns["edges"],
-                "group": [columns["group"][at] for at in tasks],
-                "groups": columns["groups"],
-            }
+            same = ("names", "kinds", "fan", "edges", "group", "groups")
+            calls = [text("ab-report") if kind == "dag" else "" for kind in columns["kinds"]]
+            return {**{key: columns[key] for key in same}, "calls": calls}
         if rest == ["form"]:
-            return {"params": self._params()}
+            return {
+                "params": self._params(),
+                "suspended": False,
+                "invalid": "",
+                "account": text("forecast"),
+                "author": text("argocd-controller"),
+            }
+        if rest == ["trend"]:
+            ended = [run for run in reversed(runs) if run["seconds"]]
+            return {
+                "names": [run["name"] for run in ended],
+                "created": [run["created"] for run in ended],
+                "seconds": [run["seconds"] for run in ended],
+                "waited": [4 + at % 5 * 9 for at in range(len(ended))],
+                "phases": [run["phase"] for run in ended],
+            }
+        if rest[0] == "revisions":
+            number = int(rest[1])
+            changed = text(YAML).replace("2.4", f"2.{number - 10}").replace("90", "60" if number < 14 else "90")
+            return {"number": number, "name": f"leave-forecast-{number}", "yaml": changed}
         return None
 
     def _params(self) -> list[dict[str, Any]]:
@@ -581,10 +702,11 @@ class World:
             "title": "",
             "description": "",
             "default": None,
-            "enum": None,
+            "enum": [],
             "min": None,
             "max": None,
-            "pattern": None,
+            "pattern": "",
+            "items": "",
             "secret": False,
             "required": False,
             "nullable": False,
@@ -613,7 +735,8 @@ class World:
             {
                 **base,
                 "name": "regions",
-                "type": "array",
+                "type": "list",
+                "items": "string",
                 "default": [text("north"), text("south")],
                 "section": text("Scope"),
             },
@@ -639,14 +762,17 @@ class World:
                     "phase": run["phase"],
                     "created": run["created"],
                     "seconds": run["seconds"],
-                    "revision": self.text("r14" if at > 12 else "r13"),
+                    "uid": run["uid"],
+                    "revision": 14 if at > 12 else 13,
                     "how": run["how"],
+                    "logicalDate": run["logicalDate"],
                 }
                 for at, run in enumerate(chosen)
             ],
             "tasks": [self.text(name) for name, _, _, _ in FORECAST],
-            "rows": rows,
+            "cells": rows,
             "states": STATES,
+            "failed": {},
             "next": None,
         }
 
@@ -659,20 +785,26 @@ class World:
                 "description": text(dag[2]),
                 "owner": text(dag[3]),
                 "suspended": dag[1] == "ab-report",
-                "invalid": [{"path": "spec.tasks[2].dependsOn", "text": text("there is no task comprae"), "line": 31}]
+                "invalid": [text("spec.tasks[2].dependsOn: there is no task comprae; did you mean compare?")]
                 if dag[1] == "payroll-check"
                 else [],
+                "tasks": len(FORECAST),
+                "managedBy": "",
+                "version": "5",
+                "calls": [],
                 "params": self._params(),
                 "schedule": [{"trigger": text("nightly"), "next": self.now + 47 * MINUTE}],
                 "yaml": text(YAML),
-                "revision": text("leave-forecast-6f9c7d"),
+                "revision": 14,
             },
+            "partial": None,
             "revisions": [
                 {
                     "number": 14 - back,
                     "hash": f"6f9c7d{back}",
                     "at": self.now - back * 9 * DAY,
                     "cause": text(("longer horizon", "retries of extract", "first")[back]),
+                    "current": back == 0,
                 }
                 for back in range(3)
             ],
@@ -694,7 +826,21 @@ class World:
                     "message": text("Publish the forecast? Error 3.1 %, last week 2.9 %"),
                     "since": self.now - 12 * MINUTE,
                     "deadline": self.now + 5 * HOUR,
-                    "inputs": [],
+                    "outcome": "Pending",
+                    "by": "",
+                    "comment": "",
+                    "can": True,
+                    "inputs": [
+                        {
+                            "name": "audience",
+                            "type": "string",
+                            "title": text("Audience"),
+                            "description": text("Who gets the report."),
+                            "default": text("all"),
+                            "enum": [text("all"), text("leads")],
+                            "required": True,
+                        }
+                    ],
                 }
             ]
         }
@@ -707,10 +853,12 @@ class World:
                 "name": text(name),
                 "dag": text(dag),
                 "source": source,
-                "schedule": text(schedule),
+                "description": text(schedule),
+                "phase": "Suspended" if name == "weekly" else "Active",
                 "suspended": name == "weekly",
                 "next": self.now + minutes * MINUTE if minutes else None,
-                "last": self.now - 40 * MINUTE,
+                "lastAt": self.now - 40 * MINUTE,
+                "lastRun": next(run["name"] for run in self.runs if run["dag"] == text(dag)),
                 "message": text(message),
             }
             for namespace, name, dag, source, schedule, minutes, message in [
@@ -728,12 +876,14 @@ class World:
             "namespace": "shop",
             "name": text("orders-october"),
             "dag": text("orders-hourly"),
-            "trigger": text("hourly"),
+            "start": "2026-10-01",
+            "end": "2026-10-31",
+            "suspended": False,
             "phase": "Running",
             "total": 744,
             "done": 511,
             "failed": 4,
-            "running": 8,
+            "active": 8,
             "created": self.now - 5 * HOUR,
             "message": "",
         }
@@ -743,6 +893,9 @@ class World:
         text = self.text
         run = self.runs[0]["name"]
         pool = {
+            "kind": "Pool",
+            "description": text("GPUs of the training nodes"),
+            "waiting": 5,
             "namespace": "people",
             "name": text("gpu"),
             "slots": 8,
@@ -762,15 +915,22 @@ class World:
                     "namespace": "people",
                     "run": run,
                     "task": text(f"train+{n + 13}"),
-                    "slots": 1,
                     "since": self.now - n * MINUTE,
-                    "reason": text("its turn is after 8 holders" if n else "next: the first slot that is free"),
+                    "why": text("its turn is after 8 holders" if n else "next: the first slot that is free"),
                 }
                 for n in range(5)
             ],
         }
-        free = {**pool, "name": text("warehouse"), "slots": 10, "used": 2, "queue": [], "holders": pool["holders"][:2]}
-        return {"pools": [] if self.empty else [pool, free]}
+        free = {
+            **pool,
+            "name": text("warehouse"),
+            "slots": 10,
+            "used": 2,
+            "waiting": 0,
+            "queue": [],
+            "holders": pool["holders"][:2],
+        }
+        return {"pools": [] if self.empty else [pool, free], "partial": None}
 
     def get_assets(self, parts: list[str], query: Mapping[str, str]) -> Any:
         text = self.text
@@ -785,14 +945,22 @@ class World:
             {
                 "namespace": "people",
                 "name": text(name),
-                "updated": self.now - (n + 1) * 3 * HOUR,
-                "by": text(producers[0]) if producers else "",
-                "producers": [{"namespace": "people", "dag": text(dag)} for dag in producers],
-                "consumers": [{"namespace": "people", "dag": text(dag)} for dag in consumers],
+                "partition": "",
+                "at": self.now - (n + 1) * 3 * HOUR,
+                "dag": text(producers[0]) if producers else "",
+                "run": self.runs[n]["name"] if producers else "",
+                "task": text("publish") if producers else "",
+                "metadata": {text("rows"): 1204 * n},
             }
-            for n, (name, producers, consumers) in enumerate(links)
+            for n, (name, producers, _) in enumerate(links)
         ]
-        return {"assets": [] if self.empty else rows}
+        edges = [
+            {"namespace": "people", "asset": text(name), "dag": text(dag), "direction": direction, "trigger": trigger}
+            for name, producers, consumers in links
+            for direction, dags, trigger in (("produces", producers, ""), ("starts", consumers, text("after")))
+            for dag in dags
+        ]
+        return {"assets": [] if self.empty else rows, "edges": [] if self.empty else edges}
 
     def get_search(self, parts: list[str], query: Mapping[str, str]) -> Any:
         wanted = query.get("q", "")
@@ -812,14 +980,21 @@ class World:
         text = self.text
         return {
             "findings": [
-                {"level": "ok", "text": text("operator 0.1.0 leads; last heard 2 s ago"), "todo": ""},
                 {
+                    "check": "operator",
+                    "level": "ok",
+                    "text": text("operator 0.1.0 leads; last heard 2 s ago"),
+                    "todo": "",
+                },
+                {
+                    "check": "dags",
                     "level": "warning",
                     "text": text("people/payroll-check has been invalid for 3 h"),
                     "todo": text("kubectl tradewind describe dag payroll-check -n people"),
                 },
                 {
-                    "level": "error",
+                    "check": "webhook",
+                    "level": "problem",
                     "text": text("the webhook's certificate ends in 2 days"),
                     "todo": text("restart the webhook, or see docs/admission.md"),
                 },
@@ -827,6 +1002,7 @@ class World:
         }
 
 
+WHY_FAILED = "extract-leave failed: exit code 3 in attempt 3 of 3"
 WHY = {
     (0, "Running"): "train waits for pool gpu: 8 of 8 slots are held, 2 by stock-sync",
     (2, "Failed"): "compare failed: exit code 3 (sums differ by 12.40)",

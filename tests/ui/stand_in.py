@@ -9,6 +9,7 @@ import hashlib
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from aiohttp import web
 
@@ -52,15 +53,16 @@ class StandIn:
         app.router.add_get("/assets/{name}", self.asset)
         app.router.add_get("/favicon.svg", self.asset)
         app.router.add_get("/{path:.*}", self.document)
-        self.runner = web.AppRunner(app, shutdown_timeout=0)
+        self.runner = web.AppRunner(app, shutdown_timeout=0.05)
         await self.runner.setup()
         site = web.TCPSite(self.runner, "127.0.0.1", self.port)
         await site.start()
         self.port = self.runner.addresses[0][1]
 
     async def close(self) -> None:
-        assert self.runner is not None
-        await self.runner.cleanup()
+        if self.runner is not None:
+            await self.runner.cleanup()
+            self.runner = None
 
     async def document(self, request: web.Request) -> web.Response:
         body = (STATIC / "index.html").read_bytes()
@@ -73,7 +75,7 @@ class StandIn:
         return web.FileResponse(path, headers=HEADERS)
 
     async def read(self, request: web.Request) -> web.Response:
-        found = self.world.answer(request.match_info["path"], dict(request.query))
+        found = self.world.answer(parts(request), dict(request.query))
         if found is None:
             return problem(404, "Not Found", f"there is no {request.match_info['path']}")
         body = json.dumps(found).encode("utf-8", "surrogatepass")
@@ -91,7 +93,7 @@ class StandIn:
             return problem(403, "Forbidden", "the header X-Tradewind is missing")
         if "preview" not in request.query:
             self.posted.append((path, body))
-        answer = self.world.act(path, body)
+        answer = self.world.act(parts(request), body)
         if isinstance(answer, str):
             return problem(422, "Unprocessable", answer)
         return web.json_response(answer)
@@ -129,6 +131,11 @@ class StandIn:
         """Tells every page that the topic has changed."""
         for queue in self.streams:
             queue.put_nowait(topic)
+
+
+def parts(request: web.Request) -> list[str]:
+    """The segments below /api/v1/; a slash within a name is no border."""
+    return [unquote(part) for part in request.rel_url.raw_path.removeprefix("/api/v1/").split("/")]
 
 
 def problem(status: int, title: str, detail: str) -> web.Response:

@@ -2,8 +2,9 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { heard, liveness } from "./api/live";
-import { unauthorized } from "./api/resource";
+import type { ApprovalsAnswer } from "./api";
+import { behind, heard, liveness } from "./api/live";
+import { unauthorized, useResource } from "./api/resource";
 import { me, startProblem } from "./api/session";
 import { type Key, LANGUAGES, type Language, language, speak, t } from "./i18n";
 import { Code, Foreign, Icon, type IconName, Trouble } from "./parts/basic";
@@ -71,7 +72,7 @@ function Header() {
           <g fill="none" stroke="#fff" stroke-width="2.6" stroke-linecap="round">
             <path d="M6 12h13a3.6 3.6 0 1 0-3.5-4.6" />
             <path d="M6 17h17.5a3.4 3.4 0 1 1-3.2 4.6" />
-            <path d="M6 22h8.5a2.9 2.9 0 1 1-2.700 4" />
+            <path d="M6 22h8.5a2.9 2.9 0 1 1-2.7 4" />
           </g>
         </svg>
         <span class="brand-name">{t("app.name")}</span>
@@ -114,10 +115,19 @@ function Namespaces() {
 
 function Live() {
   const state = liveness.value;
+  if (state === "live" && behind.value > 2)
+    return (
+      <span class="live live-away" role="status" title={t("live.behind.title")}>
+        <svg width="10" height="10" viewBox="0 0 10 10" aria-hidden="true">
+          <path d="M5 .5 9.5 9.2H.5Z" />
+        </svg>
+        <span>{t("live.behind", { seconds: Math.round(behind.value) })}</span>
+      </span>
+    );
   return (
     <span class={`live live-${state}`} title={t(`live.${state}`)} role="status">
       <svg width="10" height="10" viewBox="0 0 10 10" aria-hidden="true">
-        {state === "live" ? <circle cx="5" cy="5" r="4.500" /> : <path d="M5 .5 9.500 9.200H.5Z" />}
+        {state === "live" ? <circle cx="5" cy="5" r="4.5" /> : <path d="M5 .5 9.5 9.200H.5Z" />}
       </svg>
       <span>{t(`live.word.${state}`)}</span>
     </span>
@@ -148,10 +158,11 @@ function Settings() {
         type="button"
         class="button quiet settings-button"
         aria-expanded={open.value}
-        aria-label={t("header.settings")}
+        title={t("header.settings")}
         onClick={() => (open.value = !open.value)}
       >
         <Icon name="settings" />
+        <span class="visually-hidden">{t("header.settings")}</span>
         <span class="settings-zone">{zone.value === "utc" ? "UTC" : t("header.zone.local")}</span>
       </button>
       {open.value && (
@@ -218,6 +229,8 @@ function Choice<T extends string>({
 }
 
 function Nav() {
+  const approvals = useResource<ApprovalsAnswer>("approvals", ["approvals"]);
+  const pending = approvals.data.value?.approvals.length ?? 0;
   const first = segments.value[0] === "compare" ? "runs" : (segments.value[0] ?? "");
   return (
     <nav class="nav" aria-label={t("nav.label")}>
@@ -225,6 +238,7 @@ function Nav() {
         <a key={path} href={to(path ? [path] : [])} aria-current={first === path ? "page" : undefined} title={t(key)}>
           <Icon name={icon} />
           <span>{t(key)}</span>
+          {path === "approvals" && pending > 0 && <b class="count num">{pending}</b>}
         </a>
       ))}
       <button type="button" class="nav-help" onClick={() => (help.value = true)} title={t("keys.title")}>

@@ -7,7 +7,8 @@ import "./style/screens.css";
 import { start } from "./api/session";
 import { App } from "./app";
 import { startLanguage } from "./i18n";
+import { loadAll } from "./router/screens";
 
 const root = document.getElementById("app")!;
 void startLanguage().then(() => render(<App />, root));
-void start();
+void start().then(loadAll);

@@ -71,9 +71,14 @@ export async function post<T>(path: string, body: unknown, headers: Record<strin
   return (answer.status === 204 ? null : await answer.json()) as T;
 }
 
+/** A segment of a path; half a surrogate pair, which can't be encoded, becomes U+FFFD. */
+export function encoded(segment: string | number): string {
+  return encodeURIComponent(String(segment).toWellFormed());
+}
+
 /** A path of segments, each encoded. */
 export function path(...segments: (string | number)[]): string {
-  return segments.map((segment) => encodeURIComponent(segment)).join("/");
+  return segments.map(encoded).join("/");
 }
 
 /** A path with a query; what is empty is left out. */

@@ -8,6 +8,8 @@ export type Liveness = "connecting" | "live" | "away";
 export const liveness = signal<Liveness>("connecting");
 /** When the stream last gave a sign of life, epoch milliseconds. */
 export const heard = signal(0);
+/** Seconds by which what the server knows is behind; 0 is fine. */
+export const behind = signal(0);
 
 const listeners = new Map<string, Set<() => void>>();
 let stream: EventSource | null = null;
@@ -61,17 +63,27 @@ function connect(): void {
   const told = (event: MessageEvent<string>) => {
     heard.value = Date.now();
     liveness.value = "live";
-    const said = parsed(event.data);
+    const said = parsed(event.data)?.topic as string | undefined;
     if (said) for (const changed of listeners.get(said) ?? []) changed();
   };
   mine.addEventListener("topic", told);
   mine.addEventListener("message", told);
   mine.addEventListener("reset", everything);
+  mine.addEventListener("health", (event) => {
+    behind.value = (parsed((event as MessageEvent<string>).data)?.behind as number | undefined) ?? 0;
+  });
+  mine.addEventListener("closed", () => {
+    // The rights or the session have ended: reading anew says which.
+    mine.close();
+    stream = null;
+    everything();
+    schedule(15_000);
+  });
 }
 
-function parsed(data: string): string | null {
+function parsed(data: string): Record<string, unknown> | null {
   try {
-    return (JSON.parse(data) as { topic?: string }).topic ?? null;
+    return JSON.parse(data) as Record<string, unknown>;
   } catch {
     return null;
   }

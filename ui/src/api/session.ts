@@ -43,6 +43,10 @@ export async function identify(): Promise<void> {
 
 /** Whether buttons for this are shown enabled; the write itself is what decides. */
 export function may(namespace: string, resource: string, verb: string): boolean {
-  const rights = me.value?.can[namespace]?.[resource];
-  return rights === undefined ? me.value?.can[namespace] === undefined : rights.includes(verb) || rights.includes("*");
+  const can = me.value?.can;
+  if (!can) return false;
+  return [can[namespace], can["*"]].some((rights) => {
+    const verbs = rights?.[resource] ?? [];
+    return verbs.includes(verb) || verbs.includes("*");
+  });
 }

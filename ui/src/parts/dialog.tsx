@@ -23,6 +23,9 @@ export function Dialog({
     const before = document.activeElement as HTMLElement | null;
     const dialog = element.current;
     dialog?.showModal();
+    // To the first field if there is one; else to the dialog, not to the button that closes it.
+    const field = dialog?.querySelector<HTMLElement>(".dialog-body input, .dialog-body select, .dialog-body textarea");
+    (field ?? dialog)?.focus();
     return () => {
       dialog?.close();
       before?.focus?.();
@@ -31,6 +34,7 @@ export function Dialog({
   return (
     <dialog
       ref={element}
+      tabIndex={-1}
       class={wide ? "dialog wide" : "dialog"}
       aria-label={title}
       onCancel={(event) => {

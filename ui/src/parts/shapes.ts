@@ -38,7 +38,7 @@ export const LOOKS: Record<string, Look> = {
 };
 
 export function look(state: string): Look {
-  return LOOKS[state] ?? LOOKS.Queued!;
+  return Object.hasOwn(LOOKS, state) ? LOOKS[state]! : LOOKS.Queued!;
 }
 
 /** Colours of what a task waits for, by cause; drawn with a hatch, so that they are told apart without colour from work. */

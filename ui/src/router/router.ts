@@ -1,6 +1,7 @@
 /** The address is the state: paths choose a screen, the query its filters and tabs. */
 
 import { computed, signal } from "@preact/signals";
+import { encoded } from "../api/client";
 
 export interface Place {
   path: string;
@@ -49,7 +50,7 @@ export function to(parts: string[], query: Record<string, string | null | undefi
   if (namespace.value) search.set("ns", namespace.value);
   for (const [name, value] of Object.entries(query)) if (value) search.set(name, value);
   const text = search.toString();
-  return `/${parts.map(encodeURIComponent).join("/")}${text ? `?${text}` : ""}`;
+  return `/${parts.map(encoded).join("/")}${text ? `?${text}` : ""}`;
 }
 
 addEventListener("popstate", () => {

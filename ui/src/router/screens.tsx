@@ -1,7 +1,8 @@
 /** Which screen an address shows. Screens are loaded when they are first needed. */
 
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { Component, type ComponentType } from "preact";
+import { liveness } from "../api/live";
 import { t } from "../i18n";
 import { Empty, Loading } from "../parts/basic";
 import { segments, to } from "./router";
@@ -28,7 +29,7 @@ export function screenOf(parts: string[]): string | null {
   const [first = "", ...rest] = parts;
   if ((first === "runs" || first === "dags") && rest.length === 2) return first.slice(0, -1);
   if (first === "compare") return rest.length === 3 ? "compare" : null;
-  return rest.length === 0 && first in SCREENS && first !== "run" && first !== "dag" ? first : null;
+  return rest.length === 0 && Object.hasOwn(SCREENS, first) && first !== "run" && first !== "dag" ? first : null;
 }
 
 const loaded = signal<Record<string, ComponentType>>({});
@@ -48,6 +49,23 @@ async function load(name: string): Promise<void> {
     loading.delete(name);
   }
 }
+
+/** Loads the other screens when there is nothing else to do: then a change of screen needs no answer of the server. */
+export function loadAll(): void {
+  const rest = Object.keys(SCREENS);
+  const next = () => {
+    const name = rest.shift();
+    if (name === undefined) return;
+    SCREENS[name]!().catch(() => {});
+    setTimeout(next, 150);
+  };
+  setTimeout(next, 1500);
+}
+
+// What could not be loaded once is not loaded again by the browser: with the server back, the page starts anew.
+effect(() => {
+  if (liveness.value === "live" && broken.value !== null) location.reload();
+});
 
 /** A screen that throws shows what it threw, and the rest of the page goes on. */
 class Guard extends Component<{ of: string }, { error: string | null; of: string }> {
@@ -87,7 +105,7 @@ export function Current() {
       return (
         <div class="trouble" role="alert">
           <p class="trouble-title">{t("error.away")}</p>
-          <button type="button" class="button" onClick={() => void load(name)}>
+          <button type="button" class="button" onClick={() => location.reload()}>
             {t("error.again")}
           </button>
         </div>
