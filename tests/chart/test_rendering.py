@@ -55,6 +55,7 @@ VALUES: dict[str, dict[str, Any]] = {
             "metricsFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
             "webhookFrom": [{"ipBlock": {"cidr": "10.0.0.1/32"}}],
             "eventsFrom": [{"podSelector": {"matchLabels": {"app": "ingress"}}}],
+            "recorderFrom": [{"ipBlock": {"cidr": "10.0.0.1/32"}}],
         },
         "webhook": {
             "enabled": True,
@@ -64,7 +65,12 @@ VALUES: dict[str, dict[str, Any]] = {
         },
         "tls": {"minVersion": "1.3", "ciphers": "ECDHE+AESGCM"},
         "events": {"enabled": True},
-        "recorder": {"enabled": True, "keep": "90d", "storage": {"size": "50Gi", "className": "ssd"}},
+        "recorder": {
+            "enabled": True,
+            "readers": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "data-team"}],
+            "keep": "90d",
+            "storage": {"size": "50Gi", "className": "ssd"},
+        },
         "podAnnotations": {"a": "b"},
         "nodeSelector": {"disk": "ssd"},
         "tolerations": [{"key": "k", "operator": "Exists"}],

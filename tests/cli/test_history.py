@@ -1,5 +1,6 @@
 """`tradewind history` and `--data`: what a session recorded, read after it."""
 
+import asyncio
 import csv
 import io
 import json
@@ -7,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from recorder.bodies import raw
+from recorder.fakecluster import cluster
 from tradewind.recorder.folder import HISTORY
 from tradewind.recorder.record import record_of
 from tradewind.recorder.store.database import SQLite
@@ -17,10 +20,10 @@ from tradewind.recorder.store.writing import Batch, Place, write
 from cli.test_commands import HEAD, tradewind
 
 
-def store(folder: Path, *bodies: bytes) -> None:
+def store(folder: Path, *bodies: bytes, uid: str = "n") -> None:
     database = SQLite(folder / "data" / HISTORY)
     migrate(database)
-    write(database, Batch([(Place("c", "n", 0), record_of(item)) for item in bodies]))
+    write(database, Batch([(Place("c", uid, 0), record_of(item)) for item in bodies]))
     database.close()
 
 
@@ -93,3 +96,53 @@ def test_a_folder_that_can_t_be_written_to_is_told_before_the_run(tmp_path: Path
 def test_what_authors_wrote_reaches_a_terminal_as_text(tmp_path: Path) -> None:
     store(tmp_path, raw("r-1", status={"message": "\x1b]0;owned\x07"}))
     assert "\x1b" not in history(tmp_path, "show", "r-1")
+
+
+async def remote(folder: Path, user: dict[str, str], *arguments: str, **env: str) -> Any:
+    """A command of a user of a cluster, whose recorder has what is in the folder."""
+    database = SQLite(folder / "data" / HISTORY)
+    async with cluster(database) as fake:
+        config = {
+            "clusters": [{"name": "c", "cluster": {"server": fake.url}}],
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "shop"}}],
+            "users": [{"name": "u", "user": user}],
+            "current-context": "c",
+        }
+        (folder / "kubeconfig").write_text(yaml.safe_dump(config))
+        where = {"KUBECONFIG": str(folder / "kubeconfig"), **env}
+        done = await asyncio.to_thread(tradewind, "history", *arguments, cwd=folder, **where)
+    database.close()
+    return done
+
+
+async def test_a_cluster_s_record_is_read_with_the_user_s_token(tmp_path: Path) -> None:
+    store(tmp_path, raw("r-1"), uid="shop-2")
+    done = await remote(tmp_path, {"token": "ada"}, "show", "r-1", "-o", "json")
+    assert json.loads(done.stdout)["object"]["metadata"]["name"] == "r-1", done.stderr
+    done = await remote(tmp_path, {"token": "ada"}, "purge", "r-1", "--yes")
+    assert "1 run deleted" in done.stdout
+    assert "no such runs are on record" in (await remote(tmp_path, {"token": "ada"}, "list")).stderr
+
+
+@pytest.mark.parametrize(
+    ("user", "arguments", "words"),
+    [
+        ({"token": "eve"}, ["list"], "you may not list dagruns.tradewind.dev in namespace shop"),
+        ({"token": "ada"}, ["list", "-A"], "in all namespaces: name one with -n"),
+        ({"token": "ada"}, ["list", "--recorder", "tradewind/other"], "there is no recorder tradewind/other"),
+        ({"token": "ada"}, ["list", "--recorder", "other"], "write NAMESPACE/NAME"),
+        ({}, ["list"], "your kubeconfig has none"),
+    ],
+)
+async def test_what_a_cluster_refuses_is_told(
+    tmp_path: Path, user: dict[str, str], arguments: list[str], words: str
+) -> None:
+    store(tmp_path, raw("r-1"), uid="shop-2")
+    done = await remote(tmp_path, user, *arguments)
+    assert done.returncode and words in done.stderr and "Traceback" not in done.stderr
+
+
+async def test_who_has_a_certificate_brings_a_token(tmp_path: Path) -> None:
+    store(tmp_path, raw("r-1"), uid="shop-2")
+    done = await remote(tmp_path, {}, "list", TRADEWIND_TOKEN="ada")
+    assert "no recorder" in done.stderr, "the proxy itself asks for the kubeconfig's identity"

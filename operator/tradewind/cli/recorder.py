@@ -34,6 +34,7 @@ class Options:
     data: Path
     watermark: tuple[str, str]
     keep: float
+    port: int
     metrics_port: int
 
 
@@ -49,12 +50,14 @@ class Options:
 @click.option(
     "--keep", type=DURATION, default="400d", show_default=True, help="For how long after its end a run stays on record."
 )
+@click.option("--port", default=9443, show_default=True, help="Port of the read API.")
 @process
 def command(
     namespaces: tuple[str, ...],
     data: Path,
     watermark: tuple[str, str] | None,
     keep: float,
+    port: int,
     metrics_port: int,
     kubeconfig: str | None,
     context: str | None,
@@ -66,7 +69,7 @@ def command(
     return_memory()
     try:
         connection = connect(kubeconfig, context)
-        options = Options(namespaces, data, watermark or (connection.namespace, NAME), keep, metrics_port)
+        options = Options(namespaces, data, watermark or (connection.namespace, NAME), keep, port, metrics_port)
         uvloop.run(_run(connection, options))
     except (NoCluster, StoreError) as error:
         raise click.ClickException(str(error)) from None
@@ -80,7 +83,9 @@ async def _run(connection: Connection, options: Options) -> None:
     try:
         paced, client = PacedClient(connection), Client(connection)
         async with paced, client:
-            recorder = Recorder(paced, client, database, options.namespaces, options.watermark, options.keep, time.time)
+            recorder = Recorder(
+                paced, client, database, options.namespaces, options.watermark, options.keep, options.port, time.time
+            )
             probes = health_endpoints.serve(options.metrics_port, lambda: "", recorder.readiness, metrics.RECORDER)
             async with probes, tasks([recorder.run()]) as (running,):
                 await wait_for_first(stop.wait(), asyncio.shield(running))

@@ -14,7 +14,7 @@ from tradewind import __version__, metrics
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import Garbled, TooLong, Unavailable, from_status
 from tradewind.kube.nested import load
-from tradewind.kube.resources import LEASES, PODS, Resource
+from tradewind.kube.resources import LEASES, PODS, SERVICES, Resource
 from tradewind.kube.trouble import strange, unreachable
 from tradewind.kube.writes import Writes
 
@@ -34,6 +34,7 @@ ANSWER = 256 * 2**20
 """Bytes of any other response."""
 _requests, _duration = cache(metrics.api_requests.labels), cache(metrics.api_duration.labels)
 """Looking up a metric by its labels takes longer than counting."""
+NO_HEADERS: Mapping[str, str] = {}
 AUTHORIZED = 1.0
 """Seconds for which credentials are reused. Reading them involves a file, or a kubeconfig's plug-in."""
 
@@ -136,6 +137,20 @@ class Client:
         async with self._writes.place():
             return await self._json("DELETE", "delete", resource, resource.path(namespace, name), body=body)
 
+    async def call_service(
+        self,
+        method: str,
+        namespace: str,
+        service: str,
+        path: str,
+        query: Mapping[str, str],
+        body: bytes | None,
+        headers: Mapping[str, str],
+    ) -> bytes:
+        """The answer of a Service (`NAME`, or `https:NAME:PORT`), through the API server's proxy, which passes on no `Authorization`."""
+        where = f"{SERVICES.path(namespace, service, 'proxy')}/{path}"
+        return await self._request(method, "proxy", SERVICES, where, body=body, query=query, more=headers)
+
     async def watch(self, resource: Resource, namespace: str | None, **query: str) -> AsyncIterator[bytes]:
         """Lines of a watch, one event each, until the server ends it. Raises Unavailable after silence, Garbled for an endless line."""
         query = {"watch": "true", "allowWatchBookmarks": "true", **query}
@@ -201,10 +216,11 @@ class Client:
         query: Mapping[str, str] | None = None,
         content: str = "",
         most: int = ANSWER,
+        more: Mapping[str, str] = NO_HEADERS,
     ) -> bytes:
         if method != "GET" and resource is not LEASES and not self.may_write():
             raise Unavailable(0, "NotLeading", "the lease has run out: another operator may act by now")
-        headers = self._headers()
+        headers = {**self._headers(), **more}
         if body is not None:
             headers["Content-Type"] = content or (MERGE_PATCH if method == "PATCH" else "application/json")
         data = orjson.dumps(body) if isinstance(body, dict) else body

@@ -54,6 +54,10 @@ class Origins:
                 self._homes.popitem(last=False)
         return home.uid if home.created <= at else ""
 
+    async def current(self, namespace: str) -> str:
+        """The uid of the namespace of this name now; empty if there is none. Raises errors of the API."""
+        return (await self._read(namespace)).uid
+
     async def _read(self, namespace: str) -> _Home:
         now = self._clock()
         try:

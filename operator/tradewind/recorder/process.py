@@ -1,6 +1,7 @@
 """The recorder of a cluster: watches, writes, publishes how far it is, and expires what is old."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +11,10 @@ from tradewind.control.shared.task_groups import tasks
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Forbidden
 from tradewind.kube.resources import NAMESPACES
+from tradewind.recorder import self_signed
+from tradewind.recorder.api import Api
 from tradewind.recorder.collector import Collector, PacedClient
+from tradewind.recorder.gate import Gate
 from tradewind.recorder.origin import Origins
 from tradewind.recorder.store.database import Database, StoreError
 from tradewind.recorder.store.queries import PURGED, expire
@@ -36,10 +40,12 @@ class Recorder:
         namespaces: Sequence[str],
         watermark: tuple[str, str],
         keep: float,
+        port: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`paced` reads runs and may pause for long; `client` does all else. `watermark` is the ConfigMap's namespace and name, `keep` the seconds
-        for which a run stays on record after its end."""
+        for which a run stays on record after its end, `port` that of the read API, if there is to be one."""
+        self._port = port
         self._paced, self._client, self._database, self._watermark = paced, client, database, watermark
         self._namespaces: Sequence[str | None] = tuple(namespaces) or (None,)
         self._keep, self._clock = keep, clock
@@ -49,15 +55,19 @@ class Recorder:
 
     async def run(self) -> None:
         """Works. Never returns."""
-        collector, publisher = await self._begin()
+        collector, publisher, origins = await self._begin()
         work = [collector.run(), publisher.run(), self._expire(), self._measure(collector)]
-        async with tasks(work) as running:
+        async with contextlib.AsyncExitStack() as stack:
+            if self._port is not None:
+                api = Api(self._database, Gate(self._client.connection), origins, collector.in_writer)
+                await stack.enter_async_context(api.serve(self._port, await asyncio.to_thread(self_signed.context)))
+            running = await stack.enter_async_context(tasks(work))
             await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in running:
                 if task.done():
                     task.result()
 
-    async def _begin(self) -> tuple[Collector, Publisher]:
+    async def _begin(self) -> tuple[Collector, Publisher, Origins]:
         """Reads where it is, as soon as that can be read."""
         first = self._namespaces[0]
         while True:
@@ -73,7 +83,7 @@ class Recorder:
                 await asyncio.sleep(AGAIN)
         self.collector = collector
         self.publisher = Publisher(self._client, self._watermark, collector, cluster, first, clock=self._clock)
-        return collector, self.publisher
+        return collector, self.publisher, origins
 
     async def _cluster(self, first: str | None) -> str:
         """The uid of the cluster, or of a namespace for who may not ask for that."""

@@ -224,7 +224,12 @@ def given(part: msgspec.Raw) -> bool:
 
 def unpacked(detail: bytes) -> dict[str, Any]:
     """The object in a detail."""
-    found = load(zlib.decompress(detail))
+    return restored(zlib.decompress(detail))
+
+
+def restored(raw: bytes) -> dict[str, Any]:
+    """The object in an unpacked detail."""
+    found = load(raw)
     return {"apiVersion": API_VERSION, "kind": "DAGRun", **found}
 
 

@@ -1,8 +1,9 @@
 """`tradewind history`: what was recorded of runs, which outlives their objects."""
 
 import contextlib
+import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,16 @@ import click
 from rich.table import Table
 
 from tradewind.cli.history.export import header, lines, ndjson
+from tradewind.cli.history.remote import PATIENCE, PLACE, Remote
 from tradewind.cli.history.source import Asked, Source, every, folder
 from tradewind.cli.objects.dated_runs import moment_of
 from tradewind.cli.objects.targets import DAG
-from tradewind.cli.options import DURATION, OUTPUT, connects, run_to_end
+from tradewind.cli.options import DURATION, OUTPUT, ObjectPath, connects, run_to_end
 from tradewind.cli.output.terminal import Console, Text, say, say_data, say_document
 from tradewind.cli.views.age import age
 from tradewind.cli.views.run_rows import PHASES as STYLES
+from tradewind.kube.client import Client
+from tradewind.kube.connection import connect
 from tradewind.model import duration
 from tradewind.model.shown import counted
 from tradewind.recorder.store.queries import PAGE, PHASES
@@ -31,27 +35,36 @@ def command() -> None:
     `tradewind run -f FILE --data DIR`. A record outlives the DAGRun, its DAG and its namespace.
 
     \b
-    tradewind history list etl --phase Failed --since 7d --data runs/
-    tradewind history show etl-x7k2p --data runs/
+    tradewind history list etl --phase Failed --since 7d
+    tradewind history show etl-x7k2p
     tradewind history export --format csv --data runs/ > runs.csv
     """
 
 
 def reads(function: Callable[..., Any]) -> Callable[..., None]:
-    """Makes a command of `async f(source, namespace, …)`."""
+    """Makes a command of `async f(source, namespace, …)`. Without a folder the namespace defaults to the kubeconfig's."""
 
     @click.option(
         "--data",
         type=click.Path(file_okay=False, path_type=Path),
-        required=True,
         metavar="DIR",
-        help="Folder that a session on this machine recorded to.",
+        help="Folder that a session on this machine recorded to, instead of a cluster.",
+    )
+    @click.option(
+        "--recorder",
+        type=ObjectPath(),
+        envvar="TRADEWIND_RECORDER",
+        metavar="NAMESPACE/SERVICE",
+        default="/".join(PLACE),
+        show_default=True,
+        help="Recorder of the cluster; also TRADEWIND_RECORDER.",
     )
     @click.option("-A", "--all-namespaces", is_flag=True, help="All namespaces.")
     @connects("Namespace.")
     @wraps(function)
     def wrapped(
-        data: Path,
+        data: Path | None,
+        recorder: tuple[str, str],
         all_namespaces: bool,
         namespace: str | None,
         kubeconfig: str | None,
@@ -59,18 +72,19 @@ def reads(function: Callable[..., Any]) -> Callable[..., None]:
         **rest: Any,
     ) -> None:
         async def work() -> None:
-            async with _source(data) as source:
-                await function(source, None if all_namespaces else namespace, **rest)
+            if data is not None:
+                with folder(data) as source:
+                    await function(source, None if all_namespaces else namespace, **rest)
+                return
+            connection = connect(kubeconfig, context)
+            async with Client(connection, PATIENCE) as client:
+                remote = Remote(client, recorder, os.environ.get("TRADEWIND_TOKEN", ""))
+                where = None if all_namespaces else namespace or connection.namespace
+                await function(remote, where, **rest)
 
         run_to_end(work())
 
     return wrapped
-
-
-@contextlib.asynccontextmanager
-async def _source(data: Path) -> AsyncIterator[Source]:
-    with folder(data) as source:
-        yield source
 
 
 class _When(click.ParamType[int]):

@@ -2,10 +2,15 @@
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+LONGEST = 5.0
+"""Seconds that a query may take."""
+STEPS = 50_000
+"""Steps of SQLite's machine after which the clock is read: some milliseconds."""
 BUSY = 10.0
 """Seconds to wait for another process's transaction."""
 
@@ -95,6 +100,8 @@ class SQLite:
     def reading(self) -> Iterator[Cursor]:
         """A transaction that reads, on a connection of its own: opening one takes 0.1 ms. Raises StoreError."""
         with _told(self._path), contextlib.closing(self._connect("ro")) as connection:
+            end = time.monotonic() + LONGEST
+            connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
             yield from _transaction(connection, "begin")
 
     def size(self) -> int:
@@ -112,7 +119,10 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise StoreError(f"{path}: {error}") from error
+        words = str(error)
+        if words == "interrupted":
+            words = f"the query takes longer than {LONGEST:.0f} s: ask for one DAG, or for a shorter time"
+        raise StoreError(f"{path}: {words}") from error
 
 
 def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[Cursor]:
@@ -120,6 +130,7 @@ def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[Cursor]
     try:
         yield connection.cursor()
     except BaseException:
-        connection.execute("rollback")
+        if connection.in_transaction:
+            connection.execute("rollback")
         raise
     connection.execute("commit")

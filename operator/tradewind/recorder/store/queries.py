@@ -11,7 +11,7 @@ import orjson
 
 from tradewind.model.duration import stamp
 from tradewind.model.run import FINAL_PHASES
-from tradewind.recorder.record import unpacked
+from tradewind.recorder.record import restored
 from tradewind.recorder.store.database import Cursor, Database
 
 PAGE = 500
@@ -138,7 +138,7 @@ def runs(database: Database, wanted: Wanted, limit: int = PAGE, after: str = "")
     limit = max(1, min(limit, PAGE))
     with database.reading() as cursor:
         found = _page(database, cursor, wanted, limit + 1, _place(after))
-    more = _cursor(found[limit - 1]) if len(found) > limit else ""
+    more = cursor_after(found[limit - 1]) if len(found) > limit else ""
     return Page(found[:limit], more)
 
 
@@ -189,7 +189,8 @@ def _conditions(wanted: Wanted, home: Home | None, after: tuple[int, int] | None
     return [sql for sql, _ in given], [value for _, values in given for value in values]
 
 
-def _cursor(run: Found) -> str:
+def cursor_after(run: Found) -> str:
+    """The cursor of a page that begins after a run."""
     return base64.urlsafe_b64encode(f"{run.row['created']}.{run.id}".encode()).decode().rstrip("=")
 
 
@@ -236,12 +237,15 @@ def edits(database: Database, run: int) -> list[dict[str, Any]]:
         return [dict(zip(("action", "tasks", "by", "reason"), row, strict=True)) for row in cursor.fetchall()]
 
 
-def detail(database: Database, run: int) -> dict[str, Any] | None:
-    """The DAGRun as it was, by its id here; None if it is gone. Raises StoreError."""
+def detail(database: Database, run: int) -> tuple[dict[str, Any] | None, int]:
+    """The DAGRun as it was, by its id here, and its size in bytes; None if it is gone. Raises StoreError."""
     with database.reading() as cursor:
         cursor.execute(database.sql("select detail from run where id = ?"), (run,))
         found = cursor.fetchone()
-    return None if found is None else unpacked(bytes(found[0]))
+    if found is None:
+        return None, 0
+    raw = zlib.decompress(bytes(found[0]))
+    return restored(raw), len(raw)
 
 
 def spec(database: Database, run: Found) -> dict[str, Any] | None:
@@ -259,16 +263,21 @@ def spec(database: Database, run: Found) -> dict[str, Any] | None:
     return loaded
 
 
-def purge(database: Database, wanted: Wanted) -> int:
-    """Deletes runs, a thousand in a transaction, and returns how many. Raises StoreError."""
-    count = 0
-    while True:
-        page = runs(database, wanted, PAGE)
-        if not page.runs:
-            return count
+def purge_some(database: Database, wanted: Wanted) -> int:
+    """Deletes up to a page of runs, and returns how many. Raises StoreError."""
+    found = runs(database, wanted, PAGE).runs
+    if found:
         with database.writing() as cursor:
-            cursor.executemany(database.sql("delete from run where id = ?"), [(run.id,) for run in page.runs])
-        count += len(page.runs)
+            cursor.executemany(database.sql("delete from run where id = ?"), [(run.id,) for run in found])
+    return len(found)
+
+
+def purge(database: Database, wanted: Wanted) -> int:
+    """Deletes runs, a page in a transaction, and returns how many. Raises StoreError."""
+    count = 0
+    while some := purge_some(database, wanted):
+        count += some
+    return count
 
 
 def expire(database: Database, before: int) -> int:
