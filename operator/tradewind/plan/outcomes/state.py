@@ -29,5 +29,7 @@ class State(StrEnum):
 
 FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.LOST, State.SKIPPED, State.UPSTREAM_FAILED, State.CANCELLED})
 LIVE = frozenset({State.PENDING, State.RUNNING})
+NONE_YET = dict.fromkeys(State, 0)
+"""Counts to begin with: Counter looks slowly for what it lacks."""
 BAD = frozenset({State.FAILED, State.LOST, State.UPSTREAM_FAILED})
 """Final states of last tasks that fail the run."""

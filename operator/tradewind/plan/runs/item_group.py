@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from tradewind.model.fan_out import ForEach
 from tradewind.model.shown import counted
 from tradewind.plan.dags.fan_out import hopeless, outcome
-from tradewind.plan.outcomes.state import FINAL, LIVE, State
+from tradewind.plan.outcomes.state import FINAL, NONE_YET, State
 from tradewind.plan.runs.gate import Ruling
 from tradewind.plan.runs.unit import Unit
 
@@ -18,7 +18,7 @@ class Group:
     task: str
     source: ForEach
     units: list[Unit] | None = None
-    tally: Counter[State] = field(default_factory=Counter)
+    tally: Counter[State] = field(default_factory=lambda: Counter(NONE_YET))
     state: State = State.BLOCKED
     why: str = ""
     aborted: bool = False
@@ -41,7 +41,7 @@ class Group:
     @property
     def live(self) -> int:
         """The number of items with a pod."""
-        return sum(self.tally[state] for state in LIVE)
+        return self.tally[State.PENDING] + self.tally[State.RUNNING]
 
     def stand(self) -> tuple[State, str]:
         """The fan-out's state, once it has units."""

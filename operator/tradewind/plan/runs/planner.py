@@ -303,7 +303,8 @@ class Planner:
             self.settle(now)
         plan = Plan(stops=list(self.stops.values()), held=len(self.holds), unsettled=bool(self._heap))
         plan.holds = list(islice(self.holds.values(), HOLDS_LIMIT))
-        plan.moving = sum(self.ledger.tally[state] for state in LIVE) > len(self._stuck)
+        tally = self.ledger.tally
+        plan.moving = tally[State.PENDING] + tally[State.RUNNING] > len(self._stuck)
         select_starts(self.ledger, plan)
         plan.wake_at = self._timers[0][0] if self._timers else None
         if self._deadline is not None and not self._timed_out:

@@ -37,7 +37,7 @@ def retry_state(
     """The budget that the attempts so far leave. After the attempt `retried` a person had a task that had failed for good
     tried again, with a fresh budget; `seed` makes jitter differ between tasks and stay the same after a restart. A loop
     has `iterations`, with a budget each, and `delay` seconds between them."""
-    first = sum(attempt.number <= retried for attempt in attempts)
+    first = sum(attempt.number <= retried for attempt in attempts) if retried else 0
     failures = losses = preempted = done = 0
     result = RetryState(0.0 if first else None, first=first)
     for position, attempt in enumerate(attempts[first:], first):

@@ -17,7 +17,7 @@ def select_starts(ledger: TaskLedger, plan: Plan) -> None:
     """Adds the starts to a plan, and why other ready units do not start."""
     parallelism = ledger.definition.spec.parallelism
     plan.room = None if parallelism is None else max(0, parallelism - ledger.alive)
-    chosen: dict[Way, list[list[tuple[Entry, Unit]]]] = {way: [] for way in Way}
+    chosen: dict[Way, list[list[tuple[Entry, Unit]]]] = {Way.POD: [], Way.RUN: [], Way.FREE: []}
     for (task, pools, way), lane in ledger.lanes.items():
         if pools:
             plan.wanting[pools] = plan.wanting.get(pools, 0) + len(lane.entries)
@@ -37,13 +37,19 @@ def select_starts(ledger: TaskLedger, plan: Plan) -> None:
         first = lane.units[lane.entries[len(found)]]
         plan.holds.append(Hold(first.key, "Parallelism", f"{turns(hidden)}: {what}"))
         plan.held += hidden
-    pods, runs, free = ([*merge(*chosen[way], key=_order)] for way in Way)
+    pods, runs, free = _merged(chosen[Way.POD]), _merged(chosen[Way.RUN]), _merged(chosen[Way.FREE])
     claiming = [pair for pair in runs if _claims(ledger, pair)]
     runs = _with_room(ledger, plan, pods, [pair for pair in runs if not _claims(ledger, pair)])
     plan.starts = [_start(ledger, unit, entry) for entry, unit in pods]
-    plan.podless = [_start(ledger, unit, entry) for entry, unit in merge(runs, claiming, free, key=_order)]
+    plan.podless = [_start(ledger, unit, entry) for entry, unit in _merged([runs, claiming, free])]
     if ledger.suspended:
         _suspend(ledger, plan)
+
+
+def _merged(lanes: list[list[tuple[Entry, Unit]]]) -> list[tuple[Entry, Unit]]:
+    """Ready units of several lanes, in order. Mostly there is one lane, or none."""
+    some = [lane for lane in lanes if lane]
+    return [*merge(*some, key=_order)] if len(some) > 1 else some[0] if some else []
 
 
 def turns(count: int) -> str:

@@ -15,7 +15,7 @@ from tradewind.plan.expressions.interpolation import render, written
 from tradewind.plan.expressions.scope import Scope, Values, evaluate, of_attempt
 from tradewind.plan.expressions.spelling import cel_name
 from tradewind.plan.outcomes.attempt import Attempt, parse_key
-from tradewind.plan.outcomes.state import FINAL, LIVE, State
+from tradewind.plan.outcomes.state import FINAL, LIVE, NONE_YET, State
 from tradewind.plan.runs.decision import RunFacts
 from tradewind.plan.runs.failure import failure, of_units
 from tradewind.plan.runs.gate import Gate
@@ -64,7 +64,7 @@ class TaskLedger:
         """The room for further items."""
         self.total = len(order)
         """The number of tasks and items, as far as they are known."""
-        self.tally: Counter[State] = Counter({State.BLOCKED: self.total})
+        self.tally: Counter[State] = Counter({**NONE_YET, State.BLOCKED: self.total})
         """The number of them in each state."""
         self.counts: dict[str, Counter[State]] = {task: Counter() for task in order}
         """For each task, the number of ended dependencies by state; an allowed failure counts as a success."""
