@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 from aiohttp import web
 from tradewind.kube.client import Client
@@ -36,13 +37,21 @@ class Borders(ApiServer):
     def __init__(self, users: dict[str, list[Right]]) -> None:
         super().__init__(crds=manifests())
         self.users = users
+        self._open: WeakSet[Any] = WeakSet()
         self.away = False
         """Whether it answers nobody."""
 
     def client(self, user: str) -> Client:
         return Client(Connection(self.url, authorization=lambda: f"Bearer {user}"))
 
+    async def end_watches(self) -> None:
+        """Ends all open connections."""
+        for transport in list(self._open):
+            transport.abort()
+
     async def _serve(self, request: web.Request) -> web.StreamResponse:
+        if request.transport:
+            self._open.add(request.transport)
         if self.away:
             if request.transport:
                 request.transport.abort()

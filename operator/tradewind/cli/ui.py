@@ -1,6 +1,7 @@
 """`tradewind ui`: the web UI, with the user's kubeconfig."""
 
 import asyncio
+import logging
 import signal
 import webbrowser
 from collections.abc import AsyncIterator, Sequence
@@ -10,11 +11,14 @@ import click
 
 from tradewind.cli.options import run_to_end
 from tradewind.cli.output.terminal import say
+from tradewind.control.shared.task_groups import tasks
 from tradewind.kube.client import Client
 from tradewind.kube.connection import connect
 from tradewind.server.documents import STATIC
 from tradewind.server.serving import Opened, PortTaken, opened
 
+LOOK = 1.0
+"""Seconds between two checks of the watches."""
 BROWSER = click.option("--browser/--no-browser", default=True, help="Open a browser.  [default: browser]")
 
 
@@ -54,6 +58,7 @@ def command(
 async def _serve(
     namespaces: Sequence[str], everywhere: bool, kubeconfig: str | None, context: str | None, port: int, browser: bool
 ) -> None:
+    logging.getLogger("tradewind").setLevel(logging.ERROR)  # `_tell` says it once, not for each kind
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -68,7 +73,19 @@ async def _serve(
             raise click.ClickException(words)
         who = server.service.caller.user or "an unknown user"
         say(f"cluster {connection.server}, as {who}; Ctrl-C ends it", err=True)
-        await stop.wait()
+        async with tasks([_tell(server)]):
+            await stop.wait()
+
+
+async def _tell(server: Opened) -> None:
+    """Prints when the API server stops answering, and when it answers again. Never returns."""
+    late = False
+    while True:
+        await asyncio.sleep(LOOK)
+        if bool(seconds := server.service.followers.late()) != late:
+            late = bool(seconds)
+            words = f"has not answered for {seconds:.0f} s; trying again" if late else "answers again"
+            say(f"the API server {words}", err=True)
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """Why a task, or a run, is where it is: one sentence, what it rests on, and what to do."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ LONGEST = 600
 """Characters of a sentence."""
 PATIENCE = 30.0
 """Seconds within which an operator makes a pod."""
+_APPROVAL = re.compile(r"approval ([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)")
 STEPS = 20
 """Steps of a chain."""
 TODO = {
@@ -221,6 +223,8 @@ def chain(view: RunState, planner: Planner, wait: Wait, known: Mapping[str, Wait
         made.steps.append(Step(f"{at.task} {words}" if at.cause in WORK else f"{at.task}: {words}", "task", at.task))
         if at.cause is Cause.POOL:
             made.steps[-1].kind, made.steps[-1].name = "pool", _pool(planner, at)
+        elif at.cause is Cause.PERSON and (asked := _APPROVAL.search(at.message)):
+            made.steps[-1].kind, made.steps[-1].name = "approval", asked[1]
         following = _blocker(planner, at, known) if at.cause is Cause.DEPENDENCIES else None
         if following is None:
             break

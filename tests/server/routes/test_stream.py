@@ -105,6 +105,7 @@ async def test_a_stream_that_comes_back_reads_everything_again(there: Guest) -> 
 
 async def test_a_quiet_stream_shows_that_it_lives(there: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tradewind.server.routes.stream.HEARTBEAT", 0.05)
+    monkeypatch.setattr("tradewind.server.routes.stream.LOOK", 0.05)
     async with there.http.get(f"{there.api}stream?topic=pools") as answer:
         async with asyncio.timeout(60):
             while await answer.content.readline() != b": \n":
@@ -115,6 +116,7 @@ async def test_a_stream_ends_when_the_right_does(
     there: Guest, cluster: Borders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tradewind.server.routes.stream.HEARTBEAT", 0.05)
+    monkeypatch.setattr("tradewind.server.routes.stream.LOOK", 0.05)
     monkeypatch.setattr("tradewind.server.routes.stream.RECHECK", 0.0)
     monkeypatch.setattr("tradewind.server.access.LASTS", 0.0)
     await there.get("runs")
@@ -134,3 +136,22 @@ async def test_too_many_streams_are_refused(there: Guest, monkeypatch: pytest.Mo
     async with asyncio.timeout(60):
         while there.service.hub.streams.total():
             await asyncio.sleep(0.01)
+
+
+async def test_an_api_server_that_does_not_answer_is_told(
+    there: Guest, cluster: Borders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tradewind.server.routes.stream.LOOK", 0.05)
+    monkeypatch.setattr("tradewind.server.cache.follow.GRACE", 0.0)
+    await there.get("me")
+    async with stream(there, "overview") as found:
+        cluster.away = True
+        await cluster.end_watches()
+        while (event := await found.event())[0] != "health":
+            pass
+        assert event[1]["behind"] >= 0
+        assert "has not answered for" in (await there.get("me"))["problems"][0]["words"]
+        cluster.away = False
+        while (event := await found.event())[0] != "health":
+            pass
+        assert event[1]["behind"] == 0

@@ -19,6 +19,7 @@ from tradewind.look.run_rows import Row, failed, rows
 from tradewind.look.why import of_run
 from tradewind.model import duration
 from tradewind.model.duration import stamp
+from tradewind.model.shown import counted
 from tradewind.plan.outcomes.attempt import parse_key
 
 LOGS = 10
@@ -78,7 +79,6 @@ def _facts(body: Object, run: Run) -> list[tuple[str, str]]:
         ("Ended", str(status.get("finishedAt") or "")),
         ("Took", str(status.get("duration") or "")),
         ("Progress", str(status.get("progress") or "")),
-        ("Message", str(status.get("message") or "")),
     ]
     return [(label, value) for label, value in facts if value]
 
@@ -98,6 +98,11 @@ def _attempts(row: Row) -> list[list[str]]:
     ]
 
 
+def last(count: int) -> str:
+    """How many lines are shown."""
+    return f"last {counted(count, 'line')}" if count == LINES else counted(count, "line")
+
+
 async def excerpts(client: Client, run: Run, view: RunState | None) -> list[tuple[str, str]]:
     """The last lines of the logs of failed tasks, as far as they can be read."""
     found: list[tuple[str, str]] = []
@@ -113,5 +118,5 @@ async def excerpts(client: Client, run: Run, view: RunState | None) -> list[tupl
                     break
                 lines.append(line.decode(errors="replace"))
         if lines:
-            found.append((f"{row.task} (attempt {row.attempts[-1].number}, last {len(lines)} lines)", "\n".join(lines)))
+            found.append((f"{row.task} (attempt {row.attempts[-1].number}, {last(len(lines))})", "\n".join(lines)))
     return found

@@ -40,6 +40,10 @@ REDUCED: Mapping[Resource, Callable[[bytes], Record]] = {
 """The kinds that are kept, and how."""
 AGAIN = 60.0
 """Seconds until a right that was lacking is asked for again."""
+QUIET = 90.0
+"""Seconds of silence that a watch may have: a bookmark comes every minute."""
+GRACE = 3.0
+"""Seconds of silence after which a watch that fails is reported."""
 PATIENCE = 20.0
 """Seconds for which a request waits until everything has been listed once."""
 
@@ -54,6 +58,11 @@ class Follower(Reflector):
         super().__init__(client, namespaces)
         self.resource, self._cache = resource, cache
         self._there: defaultdict[str | None, set[tuple[str, str]]] = defaultdict(set)
+
+    @property
+    def failing(self) -> bool:
+        """Whether its last request failed."""
+        return any(self._errors.values())
 
     def begin_list(self, namespace: str | None) -> None:
         """Starts a list."""
@@ -113,9 +122,10 @@ class Followers:
             return False
         return True
 
-    def behind(self) -> float:
-        """Seconds since the quietest watch was last heard of. A bookmark comes every minute."""
-        return max((time.monotonic() - follower.heard_at for follower in self._running.values()), default=0.0)
+    def late(self) -> float:
+        """Seconds since the API server was last heard of, if it does not answer; else 0."""
+        now = time.monotonic()
+        return max((_late(follower, now - follower.heard_at) for follower in self._running.values()), default=0.0)
 
     async def _follow(self, resource: Resource) -> None:
         while True:
@@ -140,6 +150,10 @@ class Followers:
             follower = self._running[resource] = Follower(self._caller.client, allowed, resource, self._cache)
             self._settled[resource].set()
             await follower.run()
+
+
+def _late(follower: Follower, silence: float) -> float:
+    return silence if silence > QUIET or (follower.failing and silence > GRACE) else 0.0
 
 
 def _named(namespaces: Sequence[str | None]) -> str:

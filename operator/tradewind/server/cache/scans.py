@@ -20,6 +20,8 @@ SCANNED = 5_000
 """Records between two pauses."""
 RATIO = 10.0
 """A pass is repeated after this many times the seconds that it took."""
+PARENT = "parent"
+"""What made the runs of sub-DAGs, which count as a part of the runs around them."""
 KEPT = 100
 """Results in memory."""
 
@@ -80,7 +82,9 @@ class Scans:
             key = (record.namespace, record.dag)
             if len(latest := found.latest[key]) < LATEST:
                 latest.append(record)
-            if not record.final:
+            if record.how == PARENT:
+                found.active[key] += not record.final
+            elif not record.final:
                 found.counts[record.phase] += 1
                 found.active[key] += 1
                 if len(found.running) < RUNNING:

@@ -34,6 +34,8 @@ LINES = 2_000
 """Lines of a batch."""
 AGAIN = 1.0
 """Seconds until a pod that has not started is asked again."""
+ENDS = 5
+"""Times that the status of a container is read after the end of its log, until it says so too."""
 HEARTBEAT = 15.0
 
 
@@ -144,7 +146,7 @@ class _Lines:
         self.held: list[str] = []
         self.skipped = 0
         self.end = ""
-        self._size, self._since = 0, time.monotonic()
+        self._size, self._since, self._ends = 0, time.monotonic(), 0
 
     def take(self) -> list[str]:
         """The next batch."""
@@ -155,11 +157,21 @@ class _Lines:
         """Reads until the log ends."""
         while True:
             try:
+                begun = False
                 async for line in self._stream():
+                    begun = True
                     self._hold(line)
-                self.end = "the container has ended"
-                return
-            except Invalid:  # it has not started
+                while begun and self._ends <= ENDS and not await self._over():
+                    self._ends += 1  # the status follows the end of the log
+                    await asyncio.sleep(AGAIN)
+                if await self._over():
+                    self.end = "the container has ended"
+                    return
+                if begun and self._ends > ENDS:
+                    self.end = "the API server ended the stream: open the log again"
+                    return
+                await asyncio.sleep(AGAIN)  # its container has not started
+            except Invalid:  # the same, as a real API server says it
                 await asyncio.sleep(AGAIN)
             except NotFound:
                 self.end = "the pod is gone"
@@ -167,6 +179,12 @@ class _Lines:
             except ApiError as error:
                 self.end = explained(error)
                 return
+
+    async def _over(self) -> bool:
+        """Whether the container has ended."""
+        pod = parse_pod(await self._question.client.get_raw(PODS, self._question.namespace, self._pod))
+        state = next((item.state for item in pod.status.container_statuses if item.name == self._asked.container), None)
+        return pod.over or (state is not None and state.terminated is not None)
 
     def _stream(self) -> AsyncIterator[bytes]:
         query = {"follow": "true", "tailLines": str(self._asked.tail), "container": self._asked.container}

@@ -24,7 +24,7 @@ from tradewind.server.answers.objects import (
     Need as NeedRow,
 )
 from tradewind.server.cache.records import BodyRecord, millis
-from tradewind.server.cache.scans import Scan
+from tradewind.server.cache.scans import PARENT, Scan
 from tradewind.server.problem import Refused
 from tradewind.server.question import Question
 from tradewind.server.route import Need, Route
@@ -143,7 +143,7 @@ def _failed(scan: Scan) -> list[NeedRow]:
     found, now = [], time.time()
     for (namespace, dag), latest in scan.latest.items():
         record = next((record for record in latest if record.final), None)
-        if record is None or record.phase != "Failed" or (record.finished or 0) < now - WEEK:
+        if record is None or record.phase != "Failed" or record.how == PARENT or (record.finished or 0) < now - WEEK:
             continue
         found.append(
             NeedRow(

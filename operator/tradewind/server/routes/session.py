@@ -69,10 +69,9 @@ async def me(question: Question) -> MeAnswer:
     scope = await question.runs()
     names = sorted({name for name in {*occupied, *seen} if name in scope} | ({service.namespace} - {""}))
     problems = [ProblemWords(words=words) for words in service.followers.lacking.values()]
-    if (behind := service.followers.behind()) > 90:
-        problems.append(
-            ProblemWords(words=f"nothing was heard of the API server for {behind:.0f} s: what is shown may be old")
-        )
+    if late := service.followers.late():
+        words = f"the API server has not answered for {late:.0f} s: what is shown may be old"
+        problems.append(ProblemWords(words=words))
     return MeAnswer(
         user=caller.user,
         groups=list(caller.groups),

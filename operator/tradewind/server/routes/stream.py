@@ -24,10 +24,10 @@ from tradewind.server.route import Form, Need, Route
 EVERY = 0.5
 """Seconds between two pushes."""
 HEARTBEAT = 15.0
+LOOK = 5.0
+"""Seconds after which the session and the watches are checked while nothing changes."""
 RECHECK = 60.0
 """Seconds until rights are asked for again."""
-LATE = 90.0
-"""Seconds of silence of the API server that are reported."""
 TOPICS = 20
 EPOCH = secrets.token_hex(4)
 """Of this process: after it, numbers begin again."""
@@ -86,20 +86,23 @@ async def _push(
 ) -> None:
     hub = question.service.hub
     checked, late, number = time.monotonic(), False, 0
+    beat = checked
     while question.service.guard.lives(question.http):
         try:
-            async with asyncio.timeout(HEARTBEAT):
+            async with asyncio.timeout(LOOK):
                 await subscription.changed.wait()
         except TimeoutError:
-            await response.write(b": \n\n")
+            if time.monotonic() - beat >= HEARTBEAT:
+                beat = time.monotonic()
+                await response.write(b": \n\n")
         for topic in subscription.take():
             number += 1
             data = orjson.dumps({"topic": topic, "version": hub.version(topic)})
             await send(response, data, "topic", f"{EPOCH}-{number}")
-        behind = question.service.followers.behind()
-        if (behind > LATE) != late:
-            late = behind > LATE
-            await send(response, orjson.dumps({"behind": round(behind) if late else 0}), "health")
+        behind = question.service.followers.late()
+        if bool(behind) != late:
+            late = bool(behind)
+            await send(response, orjson.dumps({"behind": round(behind)}), "health")
         if time.monotonic() - checked > RECHECK:
             checked = time.monotonic()
             try:
