@@ -1,4 +1,5 @@
-"""`make licences`: docs/licences.md, the packages of the operator's image with their licences, as images/sbom.cdx.json records them."""
+"""`make licences`: docs/licences.md, the packages of the operator's image with their licences, as images/sbom.cdx.json records them,
+and those of the web UI, as ui/package-lock.json does."""
 
 import json
 from collections import Counter
@@ -17,6 +18,15 @@ Two kinds of licence ask for more than a notice. psycopg is under the LGPL: it i
 only sensors that ask a database use it (the extra `postgres`). Parts of orjson are under the MPL 2.0, which concerns changes to its own files. The image keeps
 the licence texts of all packages in `/opt/tradewind/*.dist-info`. The base image, `python:3.11-slim`, has its own: those of
 CPython, and of Debian's packages in `/usr/share/doc/*/copyright`.
+
+| package | version | licence |
+|---|---|---|
+"""
+LOCK = operator_layers.REPO / "ui/package-lock.json"
+WEB = """
+## The web UI
+
+The built files of the web UI contain code of these packages. Their licence texts are in `licences.txt` beside the files.
 
 | package | version | licence |
 |---|---|---|
@@ -40,7 +50,20 @@ def page() -> str:
     summary = ", ".join(
         f"{said}: {count}" for said, count in sorted(counted.items(), key=lambda item: (-item[1], item[0]))
     )
-    return f"{text}\n{len(rows)} packages: {summary}.\n"
+    return f"{text}\n{len(rows)} packages: {summary}.\n{web_page()}"
+
+
+def web_page() -> str:
+    """The part about what the web UI's files are built from."""
+    packages = json.loads(LOCK.read_text())["packages"]
+    rows = [
+        (path.rpartition("node_modules/")[2], package["version"], package["license"])
+        for path, package in sorted(packages.items())
+        if path and not package.get("dev")
+    ]
+    return WEB + "".join(
+        f"| [{name}](https://www.npmjs.com/package/{name}) | {version} | {said} |\n" for name, version, said in rows
+    )
 
 
 def licence(component: dict[str, Any]) -> str:

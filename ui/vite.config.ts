@@ -19,9 +19,25 @@ function precompressed(): Plugin {
         packed[9] = 255; // the operating system's byte: the same files everywhere
         writeFileSync(join(OUT, `${path}.gz`), packed);
       }
+      writeFileSync(join(OUT, "licences.txt"), licences());
       writeFileSync(join(OUT, "source.sha256"), `${sourceHash()}\n`);
     },
   };
+}
+
+/** The licence texts of the packages whose code is in the built files. */
+function licences(): string {
+  const lock = JSON.parse(readFileSync(join(import.meta.dirname, "package-lock.json"), "utf8"));
+  const packages = lock.packages as Record<string, { version: string; license: string; dev?: boolean }>;
+  return Object.entries(packages)
+    .filter(([path, about]) => path !== "" && !about.dev)
+    .map(([path, { version, license }]) => {
+      const folder = join(import.meta.dirname, path);
+      const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name));
+      if (!file) throw new Error(`${path} has no licence text`);
+      return `${path.replace(/^.*node_modules\//, "")} ${version} (${license})\n\n${readFileSync(join(folder, file), "utf8").trim()}\n`;
+    })
+    .join("\n\n----\n\n");
 }
 
 /** A hash over what the build reads; the wheel's build compares it. */

@@ -48,6 +48,8 @@ def test_the_wheel_has_its_licence_and_says_that_it_is_typed(wheel: Path) -> Non
             assert archive.read(f"{info}/licenses/{term}") == (REPO / term).read_bytes()
         assert "tradewind/py.typed" in names
         about = archive.read(f"{info}/METADATA").decode()
+    if (REPO / "operator/tradewind/server/static/index.html").exists():  # `make ui`
+        assert {"tradewind/server/static/index.html", "tradewind/server/static/licences.txt"} <= names
     assert "License-Expression: Apache-2.0\n" in about and "License-File: NOTICE\n" in about
 
 

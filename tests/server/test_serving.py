@@ -109,3 +109,10 @@ async def test_a_large_body_is_refused_before_it_is_read(stranger: Guest) -> Non
         f"{stranger.api}session", data=b"x" * 100_000, headers={**UNSAFE, "Content-Type": "application/json"}
     )
     assert answer.status == 413
+
+
+async def test_a_name_with_a_dot_in_an_address_is_no_file(stranger: Guest) -> None:
+    for path, status in (("runs/default/report-1.5", 200), ("assets/none.js", 404), ("favicon.none", 200)):
+        answer = await stranger.http.get(f"{stranger.base}/{path}")
+        assert answer.status == status, path
+        assert answer.status == 404 or answer.content_type == "text/html"

@@ -38,11 +38,11 @@ def add(app: web.Application) -> None:
 
 async def _serve(request: web.Request) -> web.StreamResponse:
     path = request.match_info["path"]
-    if "." not in path.rpartition("/")[2]:
-        return _document(STATIC / "index.html")
-    found = (STATIC / path).resolve()
+    found = (STATIC / path).resolve() if "\0" not in path else STATIC
     if not found.is_relative_to(STATIC.resolve()) or not found.is_file():
-        raise Refused(404, f"there is no file {path[:200]}")
+        if path.startswith("assets/"):
+            raise Refused(404, f"there is no file {path[:200]}")
+        return _document(STATIC / "index.html")  # A screen; names in its address may contain dots.
     kind = TYPES.get(found.suffix) or mimetypes.guess_type(found.name)[0] or "application/octet-stream"
     headers = {"Cache-Control": FOREVER if path.startswith("assets/") else "no-cache", "Vary": "Accept-Encoding"}
     packed = found.with_name(f"{found.name}.gz")

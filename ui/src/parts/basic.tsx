@@ -55,6 +55,25 @@ export function Foreign({ text, bound = 4000 }: { text: string; bound?: number }
   );
 }
 
+/** A sentence of the server: what is between backticks is code. */
+export function Words({ text, bound = 2000 }: { text: string; bound?: number }) {
+  const parts = text.slice(0, bound).split(/`([^`\n]{1,300})`/);
+  return (
+    <bdi>
+      {parts.map((part, at) =>
+        at % 2 === 1 ? (
+          <code key={at}>
+            <Foreign text={part} bound={bound} />
+          </code>
+        ) : part ? (
+          <Foreign key={at} text={part} bound={bound} />
+        ) : null,
+      )}
+      {text.length > bound && "…"}
+    </bdi>
+  );
+}
+
 /** How long ago, ticking; the moment itself on hover. */
 export function Ago({ at }: { at: number | null }) {
   if (at === null) return <span class="muted">–</span>;
@@ -145,7 +164,7 @@ export function Trouble({ error, again }: { error: Failed; again?: () => void })
       {status === 0 ? (
         <p>{t("away.start.todo")}</p>
       ) : (
-        <p>{detail ? <Foreign text={detail} /> : status === 404 ? t("error.notFound.todo") : null}</p>
+        <p>{detail ? <Words text={detail} /> : status === 404 ? t("error.notFound.todo") : null}</p>
       )}
       {again && (
         <button type="button" class="button" onClick={again}>

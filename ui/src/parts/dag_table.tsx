@@ -6,7 +6,7 @@ import { t } from "../i18n";
 import { to } from "../router/router";
 import { moment, took } from "../text/time";
 import { Bars } from "./bars";
-import { Ago, Foreign, State } from "./basic";
+import { Ago, Foreign, State, Words } from "./basic";
 import { useSettled } from "./settled";
 
 type Order = "attention" | "name" | "next";
@@ -67,7 +67,7 @@ export function DagTable({ dags }: { dags: DAGRow[] }) {
                 {dag.invalid && <State state="Invalid" />} {dag.suspended && <State state="Suspended" />}
                 {(dag.invalid || dag.description) && (
                   <span class="sub clamp">
-                    <Foreign text={dag.invalid || dag.description} bound={160} />
+                    <Words text={dag.invalid || dag.description} bound={160} />
                   </span>
                 )}
               </td>

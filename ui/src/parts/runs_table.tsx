@@ -3,7 +3,7 @@
 import type { Progress, RunRow } from "../api";
 import { t, word } from "../i18n";
 import { to } from "../router/router";
-import { Ago, Foreign, State, Took } from "./basic";
+import { Ago, Foreign, State, Took, Words } from "./basic";
 import { useSettled } from "./settled";
 
 /** The word for a run's state: its phase, unless it is stopped or held. */
@@ -75,7 +75,7 @@ export function RunsTable({
                   </a>
                   {run.why && (
                     <span class="sub clamp" title={run.why}>
-                      <Foreign text={run.why} bound={220} />
+                      <Words text={run.why} bound={220} />
                     </span>
                   )}
                 </td>

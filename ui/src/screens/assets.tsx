@@ -8,7 +8,7 @@ import { t } from "../i18n";
 import { Ago, Empty, Foreign, Loaded, Section } from "../parts/basic";
 import { FilterText } from "../parts/filters";
 import { fits } from "../parts/list";
-import { go, namespace, to } from "../router/router";
+import { namespace, to } from "../router/router";
 import { lineage } from "./lineage";
 
 export function Screen() {
@@ -29,7 +29,7 @@ export function Screen() {
           ) : (
             <>
               {data.edges.length > 0 && <Lineage data={data} />}
-              <List data={data} />
+              {data.assets.length > 0 && <List data={data} />}
             </>
           )
         }
@@ -58,10 +58,7 @@ function Lineage({ data }: { data: AssetsAnswer }) {
       />
       {node && (
         <p class="quiet-line">
-          <a
-            href={node.dag ? to(["dags", node.namespace, node.name]) : to(["assets"], { q: node.name })}
-            onClick={() => !node.dag && go(to(["assets"], { q: node.name }))}
-          >
+          <a href={node.dag ? to(["dags", node.namespace, node.name]) : to(["assets"], { q: node.name })}>
             {t("dag.opens")} <Foreign text={node.name} bound={120} />
           </a>
         </p>

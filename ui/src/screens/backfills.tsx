@@ -22,7 +22,7 @@ export function Screen() {
           data.backfills.length === 0 ? (
             <Empty title={t("backfills.none")} icon="backfills">
               <p>{t("backfills.none.todo")}</p>
-              <Code label="$" text="tradewind backfill TRIGGER --from 2026-01-01 --to 2026-01-31 --dry-run" />
+              <Code label="$" text="tradewind backfill DAG --start 2026-01-01 --end 2026-01-31 --dry-run" />
             </Empty>
           ) : (
             <Section title={t("nav.backfills")} count={data.backfills.length}>

@@ -28,7 +28,7 @@ export function Screen() {
             return (
               <Empty title={t("overview.none")} icon="dags">
                 <p>{t("overview.none.todo")}</p>
-                <Code label="$" text={"tradewind new hello > hello.yaml\ntradewind apply hello.yaml"} />
+                <Code label="$" text={"tradewind new hello\ntradewind apply -f hello.yaml"} />
               </Empty>
             );
           return (

@@ -2,7 +2,7 @@ import type { HealthAnswer } from "../api";
 import { withQuery } from "../api/client";
 import { useResource } from "../api/resource";
 import { t, word } from "../i18n";
-import { Empty, Foreign, Loaded, Section, Shape } from "../parts/basic";
+import { Empty, Loaded, Section, Shape, Words } from "../parts/basic";
 import { namespace } from "../router/router";
 
 const LOOKS: Record<string, string> = { ok: "Succeeded", warning: "Lost", problem: "Failed", unknown: "Blocked" };
@@ -32,11 +32,11 @@ export function Screen() {
                     </span>
                     <div class="needs-text">
                       <p>
-                        <Foreign text={finding.text} bound={1200} />
+                        <Words text={finding.text} bound={1200} />
                       </p>
                       {finding.todo && (
                         <span class="sub muted">
-                          <Foreign text={finding.todo} bound={1200} />
+                          <Words text={finding.todo} bound={1200} />
                         </span>
                       )}
                     </div>

@@ -4,7 +4,7 @@ import { withQuery } from "../api/client";
 import { useResource } from "../api/resource";
 import { me } from "../api/session";
 import { t, word } from "../i18n";
-import { Ago, Code, Empty, Foreign, Loaded, Section, Shape, Took } from "../parts/basic";
+import { Ago, Code, Empty, Foreign, Loaded, Section, Shape, Took, Words } from "../parts/basic";
 import { DagTable } from "../parts/dag_table";
 import { RunsTable } from "../parts/runs_table";
 import { namespace, to } from "../router/router";
@@ -38,7 +38,7 @@ function Problems() {
     <div class="notice" role="note">
       {problems.map((problem) => (
         <p key={problem.words}>
-          <Foreign text={problem.words} />
+          <Words text={problem.words} />
         </p>
       ))}
     </div>
@@ -50,13 +50,17 @@ function Nothing() {
     <Section title={t("overview.start")}>
       <Empty title={t("overview.none")} icon="dags">
         <p>{t("overview.none.todo")}</p>
-        <Code label="$" text={"tradewind new hello > hello.yaml\ntradewind apply hello.yaml\ntradewind run hello"} />
+        <Code label="$" text={"tradewind new hello\ntradewind apply -f hello.yaml\ntradewind run hello"} />
       </Empty>
     </Section>
   );
 }
 
+/** Waiting for other tasks, and running, is no lost time. */
+const WORK = new Set(["dependencies", "running"]);
+
 function Shown({ data }: { data: OverviewAnswer }) {
+  const waiting = data.waiting.filter((share) => !WORK.has(share.cause));
   const { counts } = data;
   const tiles: [string, number, string, string][] = [
     ["Running", counts.running, t("overview.running"), "Running"],
@@ -101,11 +105,11 @@ function Shown({ data }: { data: OverviewAnswer }) {
           )}
         </Section>
         <Section title={t("overview.waiting")}>
-          {data.waiting.length === 0 ? (
+          {waiting.length === 0 ? (
             <p class="quiet-line muted">{t("overview.waiting.none")}</p>
           ) : (
             <ul class="waits">
-              {data.waiting.map((share) => (
+              {waiting.map((share) => (
                 <li key={`${share.cause}/${share.namespace}`} data-row>
                   <span class={`swatch cause-${share.cause.replace(" ", "-")}`} aria-hidden="true" />
                   <a
@@ -144,7 +148,7 @@ function NeedRow({ need }: { need: Need }) {
       <Shape state={NEED_STATES[need.kind] ?? "Failed"} size={16} />
       <div class="needs-text">
         <a href={href}>
-          <Foreign text={need.text || need.name} bound={300} />
+          <Words text={need.text || need.name} bound={300} />
         </a>
         <span class="sub muted">
           {t(`need.${need.kind === "approval" ? "approval" : need.kind === "invalid" ? "invalid" : "failed"}`)} ·{" "}

@@ -2,7 +2,7 @@ import type { PoolRow, PoolsAnswer } from "../api";
 import { withQuery } from "../api/client";
 import { useResource } from "../api/resource";
 import { t } from "../i18n";
-import { Ago, Empty, Foreign, Loaded } from "../parts/basic";
+import { Ago, Empty, Foreign, Loaded, Words } from "../parts/basic";
 import { FilterText } from "../parts/filters";
 import { fits } from "../parts/list";
 import { namespace, to } from "../router/router";
@@ -114,7 +114,7 @@ function Pool({ pool }: { pool: PoolRow }) {
                         <Foreign text={`${one.run} / ${one.task}`} bound={200} />
                       </a>
                       <span class="sub muted">
-                        <Foreign text={one.why} bound={300} />
+                        <Words text={one.why} bound={300} />
                       </span>
                     </span>
                     <span class="muted end">

@@ -5,7 +5,7 @@ import { useResource } from "../../api/resource";
 import { may } from "../../api/session";
 import { Graph } from "../../canvas/graph";
 import { t, word } from "../../i18n";
-import { Ago, Empty, Foreign, Loaded, State, When } from "../../parts/basic";
+import { Ago, Empty, Foreign, Loaded, State, When, Words } from "../../parts/basic";
 import { RunsTable } from "../../parts/runs_table";
 import { chosenTab, type Tab, Tabs } from "../../parts/tabs";
 import { TriggersTable } from "../../parts/triggers_table";
@@ -77,12 +77,12 @@ function Shown({ answer }: { answer: DAGAnswer }) {
         )}
         {dag.invalid.map((text) => (
           <p key={text} class="why tone-fail">
-            <Foreign text={text} bound={1200} />
+            <Words text={text} bound={1200} />
           </p>
         ))}
         {answer.partial && (
           <p class="notice">
-            <Foreign text={answer.partial} />
+            <Words text={answer.partial} />
           </p>
         )}
         <dl class="strip">

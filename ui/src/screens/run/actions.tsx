@@ -5,7 +5,7 @@ import { useEffect } from "preact/hooks";
 import type { ActionAnswer, ActionBody, RunCan, RunDetail } from "../../api";
 import { Failed, path, post } from "../../api/client";
 import { t } from "../../i18n";
-import { Code, Foreign, Loading, Trouble } from "../../parts/basic";
+import { Code, Foreign, Loading, Trouble, Words } from "../../parts/basic";
 import { Dialog } from "../../parts/dialog";
 import { useKey } from "../../router/keys";
 import { go, to } from "../../router/router";
@@ -99,7 +99,7 @@ function ActionDialog({ run, action, close }: { run: RunDetail; action: Action; 
         <>
           {shown.words && (
             <p>
-              <Foreign text={shown.words} bound={800} />
+              <Words text={shown.words} bound={800} />
             </p>
           )}
           {shown.affected.length > 0 && (

@@ -5,7 +5,7 @@ import { path } from "../../api/client";
 import { useResource } from "../../api/resource";
 import { Graph } from "../../canvas/graph";
 import { t, word } from "../../i18n";
-import { Ago, Foreign, Loaded, Section, State, Took, When } from "../../parts/basic";
+import { Ago, Foreign, Loaded, Section, State, Took, When, Words } from "../../parts/basic";
 import { ProgressBar, runState } from "../../parts/runs_table";
 import { useKey } from "../../router/keys";
 import { go, place, queried, segments, to } from "../../router/router";
@@ -67,7 +67,7 @@ function Head({ answer }: { answer: RunAnswer }) {
       </div>
       {run.why && (
         <p class={`why tone-${run.phase === "Failed" ? "fail" : run.phase === "Running" ? "run" : "idle"}`}>
-          <Foreign text={run.why} bound={1200} />
+          <Words text={run.why} bound={1200} />
         </p>
       )}
       <dl class="strip">
@@ -200,7 +200,7 @@ function Tasks({ run, columns, partial }: { run: RunDetail; columns: TasksAnswer
       >
         {partial && (
           <p class="partial" role="note">
-            <Foreign text={partial} />
+            <Words text={partial} />
           </p>
         )}
         {columns.n === 0 ? (

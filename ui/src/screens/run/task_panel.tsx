@@ -4,7 +4,7 @@ import type { AttemptRow, Budget, RunDetail, TaskAnswer } from "../../api";
 import { path } from "../../api/client";
 import { useResource } from "../../api/resource";
 import { t, word } from "../../i18n";
-import { Code, Foreign, Icon, Loaded, State, Took, When } from "../../parts/basic";
+import { Code, Foreign, Icon, Loaded, State, Took, When, Words } from "../../parts/basic";
 import { chosenTab, type Tab, Tabs } from "../../parts/tabs";
 import { go, queried } from "../../router/router";
 import { took } from "../../text/time";
@@ -73,10 +73,10 @@ function Why({ task }: { task: TaskAnswer }) {
   const { why } = task;
   return (
     <div class="why-panel">
-      <p class="why-sentence">{why.sentence ? <Foreign text={why.sentence} bound={2000} /> : t("task.why.none")}</p>
+      <p class="why-sentence">{why.sentence ? <Words text={why.sentence} bound={2000} /> : t("task.why.none")}</p>
       {why.todo && (
         <p class="why-todo">
-          <b>{t("task.todo")}</b> <Foreign text={why.todo} bound={1000} />
+          <b>{t("task.todo")}</b> <Words text={why.todo} bound={1000} />
         </p>
       )}
       {why.evidence.length > 0 && (
@@ -85,7 +85,7 @@ function Why({ task }: { task: TaskAnswer }) {
           <ul class="evidence">
             {why.evidence.map((piece, at) => (
               <li key={at}>
-                <span class="chip">{piece.kind.slice(0, 40)}</span> <Foreign text={piece.text} bound={1000} />
+                <span class="chip">{piece.kind.slice(0, 40)}</span> <Words text={piece.text} bound={1000} />
               </li>
             ))}
           </ul>

@@ -4,7 +4,7 @@ import type { ChainLink, RunDetail, WaitsAnswer } from "../../api";
 import { path } from "../../api/client";
 import { useResource } from "../../api/resource";
 import { t, word } from "../../i18n";
-import { Ago, Foreign, Loaded, Section } from "../../parts/basic";
+import { Ago, Foreign, Loaded, Section, Words } from "../../parts/basic";
 import { go, queried, to } from "../../router/router";
 
 export function WaitChains({ run }: { run: RunDetail }) {
@@ -43,10 +43,10 @@ export function WaitChains({ run }: { run: RunDetail }) {
                       <li key={at}>
                         {step.link ? (
                           <a href={linkAddress(step.link, run)}>
-                            <Foreign text={step.text} bound={400} />
+                            <Words text={step.text} bound={400} />
                           </a>
                         ) : (
-                          <Foreign text={step.text} bound={400} />
+                          <Words text={step.text} bound={400} />
                         )}
                       </li>
                     ))}
