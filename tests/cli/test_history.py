@@ -46,6 +46,18 @@ def test_a_run_on_this_machine_is_recorded_and_shown_after_it(tmp_path: Path) ->
     assert found["object"]["kind"] == "DAGRun" and {task["task"] for task in found["tasks"]} == {"a", "b"}
 
 
+def test_logs_of_a_run_on_this_machine_outlive_it(tmp_path: Path) -> None:
+    tasks = "  tasks: {a: {script: {shell: 'echo hello; echo -n end; exit 3'}}, b: {script: {shell: 'echo b'}}}\n"
+    (tmp_path / "d.yaml").write_text(HEAD + tasks)
+    tradewind("run", "-q", "-f", "d.yaml", "--name", "d-1", "--data", "data", cwd=tmp_path)
+    shown = tradewind("logs", "d-1", "--data", "data", cwd=tmp_path).stdout
+    assert {"a | hello", "a | end", "b | b"} <= set(shown.splitlines())
+    assert tradewind("logs", "d-1", "a", "--tail", "1", "--data", "data", cwd=tmp_path).stdout == "end\n"
+    none = tradewind("logs", "d-1", "c", "--data", "data", cwd=tmp_path)
+    assert none.returncode == 1 and "task c of run d-1 has no recorded logs" in none.stderr
+    assert "no run d-2 is on record" in tradewind("logs", "d-2", "--data", "data", cwd=tmp_path).stderr
+
+
 def test_exports_have_a_line_a_run_or_a_task(tmp_path: Path) -> None:
     store(tmp_path, raw("r-1"), raw("r-2", phase="Failed", status={"message": "=cmd|' /C calc'!A0, \"x\"\n2"}))
     lines = [json.loads(line) for line in history(tmp_path, "export", "--tasks").splitlines()]

@@ -1,11 +1,14 @@
 """`tradewind logs`: the output of tasks."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import click
 
+from tradewind.cli.history.logs import print_stored
 from tradewind.cli.objects.targets import RUN
-from tradewind.cli.options import cluster
+from tradewind.cli.options import cluster, connects, run_to_end
 from tradewind.cli.output.terminal import say_log
 from tradewind.cli.shell.completion import names_of, tasks_of
 from tradewind.cli.views.pod_logs import PodLogs
@@ -20,10 +23,28 @@ NAMED = 5
 @click.argument("task", required=False, shell_complete=tasks_of)
 @click.option("-f", "--follow", is_flag=True, help="Follow the logs until the run has ended.")
 @click.option("--tail", type=click.IntRange(min=0), help="Only the last lines of each attempt.")
-@cluster
-async def command(client: Client, namespace: str, run: str, task: str | None, follow: bool, tail: int | None) -> None:
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Folder that a session on this machine recorded to: RUN is one of its runs, or a uid.",
+)
+@connects()
+def command(run: str, task: str | None, follow: bool, tail: int | None, data: Path | None, **rest: Any) -> None:
     """Print the logs of all tasks of RUN, or of one TASK, item (`TASK[3]`) or task of a sub-DAG (`TASK/INNER`): of
-    every attempt whose pod still exists."""
+    every attempt whose pod still exists, or whose log was recorded (--data)."""
+    if data is None:
+        _of_cluster(run=run, task=task, follow=follow, tail=tail, **rest)
+        return
+    if follow:
+        raise click.UsageError("--follow: a recorded log has ended; leave it out")
+    run_to_end(print_stored(data, rest["namespace"], run, task or "", tail, _show))
+
+
+@cluster
+async def _of_cluster(
+    client: Client, namespace: str, run: str, task: str | None, follow: bool, tail: int | None
+) -> None:
     logs = PodLogs(client, namespace, task or "", tail)
     await (logs.follow if follow else logs.print_current)(run, _show)
     if not logs.printed:

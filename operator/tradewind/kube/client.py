@@ -167,10 +167,37 @@ class Client:
         async for line, _ in self._lines(path, {"container": "main", **query}, timeout, "get", "pods/log", PIECE):
             yield line
 
+    async def log_bytes(self, namespace: str, pod: str, silence: float, **query: str) -> AsyncIterator[bytes]:
+        """The log of a pod's `main` container as it comes, to the byte. Raises Unavailable after `silence` seconds without any."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=silence)
+        async for chunk in self._chunks(
+            PODS.path(namespace, pod, "log"), {"container": "main", **query}, timeout, "get", "pods/log"
+        ):
+            yield chunk
+
     async def _lines(
         self, path: str, query: Mapping[str, str], limits: aiohttp.ClientTimeout, verb: str, resource: str, most: int
     ) -> AsyncIterator[tuple[bytes, bool]]:
         """Lines, and whether each is complete: one of more than about `most` bytes comes in pieces."""
+        held: list[bytes] = []
+        size = 0
+        async for chunk in self._chunks(path, query, limits, verb, resource):
+            *lines, rest = chunk.split(b"\n")
+            for line in lines:
+                yield b"".join((*held, line)), True
+                held, size = [], 0
+            held.append(rest)
+            size += len(rest)
+            if size > most:
+                yield b"".join(held), False
+                held, size = [], 0
+        if rest := b"".join(held):
+            yield rest, True
+
+    async def _chunks(
+        self, path: str, query: Mapping[str, str], limits: aiohttp.ClientTimeout, verb: str, resource: str
+    ) -> AsyncIterator[bytes]:
+        """The body of an answer as it comes."""
         try:
             async with self._http().get(
                 self.connection.server + path, params=query, headers=self._headers(), timeout=limits
@@ -178,20 +205,8 @@ class Client:
                 _requests(verb, resource, response.status).inc()
                 if response.status >= 400:
                     raise _error(response, await _whole(response), self.connection.server)
-                held: list[bytes] = []
-                size = 0
                 async for chunk in response.content.iter_any():
-                    *lines, rest = chunk.split(b"\n")
-                    for line in lines:
-                        yield b"".join((*held, line)), True
-                        held, size = [], 0
-                    held.append(rest)
-                    size += len(rest)
-                    if size > most:
-                        yield b"".join(held), False
-                        held, size = [], 0
-                if rest := b"".join(held):
-                    yield rest, True
+                    yield chunk
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             raise Unavailable(0, "ConnectionLost", unreachable(error, self.connection.server, f"GET {path}")) from None
 

@@ -264,11 +264,13 @@ def spec(database: Database, run: Found) -> dict[str, Any] | None:
 
 
 def purge_some(database: Database, wanted: Wanted) -> int:
-    """Deletes up to a page of runs, and returns how many. Raises StoreError."""
+    """Deletes up to a page of runs with their logs, and returns how many. Raises StoreError."""
     found = runs(database, wanted, PAGE).runs
     if found:
         with database.writing() as cursor:
             cursor.executemany(database.sql("delete from run where id = ?"), [(run.id,) for run in found])
+            logs = [(run.row["uid"], run.row["namespace"]) for run in found]
+            cursor.executemany(database.sql("delete from log where run_uid = ? and namespace = ?"), logs)
     return len(found)
 
 

@@ -1,0 +1,1 @@
+"""Logs of attempts, kept beyond their pods."""

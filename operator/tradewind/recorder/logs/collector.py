@@ -1,0 +1,268 @@
+"""Reads the log of every attempt when it has ended, through the API server, and stores it before the pod is removed."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from tradewind.control.pods.labels import attempt_of
+from tradewind.kube.client import Client
+from tradewind.kube.errors import ApiError, Invalid, NotFound
+from tradewind.kube.labels import RUN, RUN_UID
+from tradewind.kube.lists import ListMetadata
+from tradewind.kube.nested import decoded
+from tradewind.kube.pages import items, parse_page
+from tradewind.kube.pod import Pod, parse_pod
+from tradewind.kube.reflector import Reflector
+from tradewind.kube.resources import PODS
+from tradewind.recorder.logs.pieces import Cutter, Piece
+from tradewind.recorder.logs.shelf import Attempt, Kept, Reason, Shelf, stored_pods
+from tradewind.recorder.origin import Origins
+from tradewind.recorder.record import NAME, text
+from tradewind.recorder.store.database import Database, StoreError
+
+log = logging.getLogger(__name__)
+AT_ONCE = 32
+"""Logs of ended containers that are read at the same time, and as many of those that are being stopped."""
+LONGEST = 64 * 2**20
+"""Bytes of a log that are kept, the first ones."""
+TRIES = 5
+"""How often a log is asked for while its node does not answer."""
+PAUSE = 5.0
+"""Seconds between two of these, and between tries to write to a store that is away."""
+PATIENCE, FOLLOWED = 60.0, 600.0
+"""Seconds without a byte of an ended container's log after which its node counts as one that does not answer; seconds for which the log of
+a pod that is being stopped is followed."""
+_pod = partial(decoded, parse_pod)
+
+
+class _PodWatch(Reflector):
+    """Follows pods of runs."""
+
+    resource = PODS
+    listing: Mapping[str, str] = {"limit": "100", "labelSelector": RUN_UID}
+    watching: Mapping[str, str] = {"labelSelector": RUN_UID}
+    lists_again = False
+
+    def __init__(
+        self,
+        client: Client,
+        namespaces: Sequence[str | None],
+        seen: Callable[[Pod, bool], None],
+        passed: Callable[[str | None, int], None],
+    ) -> None:
+        super().__init__(client, namespaces)
+        self._seen, self._passed = seen, passed
+
+    def begin_list(self, namespace: str | None) -> None:
+        """Does nothing."""
+
+    def take_page(self, namespace: str | None, raw: bytes) -> ListMetadata:
+        """Takes a page of pods."""
+        page = parse_page(raw)
+        for item in page.items:
+            with self._alone(item):
+                self.take_event("ADDED", item)
+        return page.metadata
+
+    def end_list(self, namespace: str | None, version: int) -> None:
+        """All pods of this version were seen."""
+        self._passed(namespace, version)
+
+    def take_event(self, kind: str, raw: bytes) -> None:
+        """Takes a pod."""
+        self._seen(_pod(bytes(raw)), kind == "DELETED")
+
+    def take(self, namespace: str | None, line: bytes) -> None:
+        """As in Reflector; then everything before is seen."""
+        super().take(namespace, line)
+        self._passed(namespace, int(self._reached[namespace]))
+
+
+@dataclass(slots=True)
+class _Work:
+    """A log to store."""
+
+    version: int
+    """Of the pod, when it was first seen to have ended."""
+    pod: Pod
+    gone: bool = False
+    task: asyncio.Task[None] | None = None
+
+
+class LogCollector:
+    """Watches pods, and stores the logs of those that have ended or are being stopped."""
+
+    def __init__(
+        self,
+        client: Client,
+        database: Database,
+        shelf: Shelf,
+        origins: Origins,
+        in_writer: Callable[..., Awaitable[Any]],
+        namespaces: Sequence[str | None] = (None,),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`in_writer` calls a function in the thread that writes."""
+        self._client, self._database, self._shelf, self._origins = client, database, shelf, origins
+        self._in_writer, self._namespaces, self._clock = in_writer, namespaces, clock
+        self.watch = _PodWatch(client, namespaces, self._seen, self._passed)
+        self._work: dict[str, _Work] = {}
+        """By uid of the pod."""
+        self._done: dict[str, int] = {}
+        """Pods with a log on record that still exist, with the version of their end."""
+        self._reached: dict[str, int] = {}
+        self._places = {follow: asyncio.Semaphore(AT_ONCE) for follow in (False, True)}
+        self.stored = 0
+        self.incomplete = 0
+
+    async def run(self) -> None:
+        """Watches and stores. Never returns."""
+        await self.watch.run()
+
+    def close(self) -> None:
+        """Stops reading. What is not stored yet is read again by the next collector."""
+        for work in self._work.values():
+            if work.task:
+                work.task.cancel()
+
+    @property
+    def reached(self) -> int:
+        """The version up to which the logs of all pods that had ended are on record; 0 while that is not known."""
+        if len(self._reached) < len(self._namespaces):
+            return 0
+        seen = min(self._reached.values())
+        return max(0, min((work.version - 1 for work in self._work.values()), default=seen))
+
+    @property
+    def waiting(self) -> int:
+        """Logs that are not stored yet."""
+        return len(self._work)
+
+    def _passed(self, namespace: str | None, version: int) -> None:
+        self._reached[namespace or ""] = version
+
+    def _seen(self, pod: Pod, deleted: bool) -> None:
+        uid = pod.metadata.uid
+        if deleted:
+            self._done.pop(uid, None)
+            if work := self._work.get(uid):
+                work.gone = True
+                return
+        if uid in self._work or uid in self._done:
+            return
+        main = pod.main()
+        began = main is not None and main.waiting is None
+        ending = deleted or pod.over or (main is not None and main.terminated is not None)
+        if not (ending or pod.metadata.deletion_timestamp is not None) or not (began or pod.over or deleted):
+            return
+        work = self._work[uid] = _Work(pod.version, pod, deleted)
+        work.task = asyncio.create_task(self._store(uid, work, follow=not ending))
+
+    async def _store(self, uid: str, work: _Work, follow: bool) -> None:
+        """Stores a log, whatever it takes: it stays in memory that it is missing."""
+        try:
+            async with self._places[follow]:
+                while True:
+                    try:
+                        if uid not in await asyncio.to_thread(stored_pods, self._database, [uid]):
+                            await self._read(work, follow)
+                        break
+                    except (StoreError, ApiError) as error:
+                        log.warning("the log of pod %s can't be stored yet: %s", work.pod.metadata.name, error)
+                        await asyncio.sleep(PAUSE)
+            if not work.gone:
+                self._done[uid] = work.version
+        except Exception:
+            log.exception("the log of pod %s/%s is not stored", work.pod.metadata.namespace, work.pod.metadata.name)
+            self.incomplete += 1
+        finally:
+            self._work.pop(uid, None)
+
+    async def _read(self, work: _Work, follow: bool) -> None:
+        """Reads a log from its beginning and stores it. Raises StoreError if it can't be written: what was written of it is then of no
+        use, and it is read again."""
+        meta, kept, reason = work.pod.metadata, Kept(), ""
+        for number in range(TRIES):
+            kept, cutter = Kept(), Cutter()
+            try:
+                async for data in self._bytes(meta.namespace, meta.name, follow):
+                    room = LONGEST - kept.bytes - len(cutter)
+                    for piece in cutter.feed(data[:room]):
+                        await self._add(kept, piece)
+                    if len(data) > room:
+                        reason = Reason.LARGE
+                        break
+            except NotFound:
+                reason = Reason.DELETED
+            except Invalid:
+                reason = "" if work.pod.over and work.pod.main() is None else Reason.UNREADABLE
+            except (ApiError, TimeoutError) as error:
+                reason = Reason.DELETED if work.gone else Reason.LOST
+                if number < TRIES - 1 and not work.gone:
+                    log.info("the log of pod %s/%s: %s", meta.namespace, meta.name, error)
+                    await asyncio.sleep(PAUSE)
+                    reason = ""
+                    continue
+            if follow and work.gone and not reason:
+                reason = "" if _said_its_end(work.pod) else Reason.DELETED
+            for piece in cutter.end():
+                await self._add(kept, piece)
+            kept.lines = cutter.lines
+            break
+        await self._in_writer(self._shelf.commit, await self._attempt(work), kept, reason, round(self._clock() * 1_000))
+        self.stored += 1
+        self.incomplete += bool(reason)
+
+    async def _add(self, kept: Kept, piece: Piece) -> None:
+        await self._in_writer(self._shelf.add, kept, piece)
+
+    async def _bytes(self, namespace: str, pod: str, follow: bool) -> AsyncIterator[bytes]:
+        if not follow:
+            async for data in self._client.log_bytes(namespace, pod, PATIENCE):
+                yield data
+            return
+        async with asyncio.timeout(FOLLOWED):
+            async for data in self._client.log_bytes(namespace, pod, FOLLOWED, follow="true"):
+                yield data
+
+    async def _attempt(self, work: _Work) -> Attempt:
+        meta = work.pod.metadata
+        task, number = attempt_of(meta.labels)
+        created = _ms(meta.creation_timestamp) or 0
+        main = work.pod.main()
+        started = (main.terminated or main.running).started_at if main and (main.terminated or main.running) else None  # type: ignore[union-attr]
+        ended = main.terminated.finished_at if main and main.terminated else None
+        return Attempt(
+            meta.uid,
+            text(meta.run_uid, NAME),
+            meta.namespace,
+            await self._origins.uid(meta.namespace, created),
+            text(meta.labels.get(RUN, ""), NAME),
+            text(task, NAME),
+            number,
+            meta.name,
+            _ms(started) or created,
+            _ms(ended),
+        )
+
+    async def finish(self) -> None:
+        """Stores the logs of all pods that have ended by now."""
+        for namespace in self._namespaces:
+            async for raw in items(self._client, PODS, namespace, 100, labelSelector=RUN_UID):
+                self._seen(_pod(raw), deleted=False)
+        while tasks := [work.task for work in self._work.values() if work.task]:
+            await asyncio.wait(tasks)
+
+
+def _said_its_end(pod: Pod) -> bool:
+    main = pod.main()
+    return main is not None and main.terminated is not None
+
+
+def _ms(at: datetime | None) -> int | None:
+    return None if at is None else round(at.timestamp() * 1_000)
