@@ -113,7 +113,7 @@ docs: $(VENV)/.stamp ## Generate docs/reference.md from the models
 	$(BIN)/python -m tradewind.model.reference docs/reference.md
 
 ui-types: $(VENV)/.stamp ## Generate ui/src/api.d.ts from the models of the server's answers
-	$(BIN)/python -m tradewind.server.types ui/src/api.d.ts
+	$(BIN)/python -m tradewind.server.schema.types ui/src/api.d.ts
 
 docs-site: $(VENV)/.stamp ## Build the site of docs/ into site/; a broken link or anchor fails
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'

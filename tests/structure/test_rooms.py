@@ -10,7 +10,7 @@ PACKAGE = ROOT / "operator" / "tradewind"
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 FOLDERS = [
     folder
-    for name in ("control", "plan")
+    for name in ("control", "plan", "look", "server")
     for folder in [PACKAGE / name, *(PACKAGE / name).rglob("*")]
     if folder.is_dir() and any(folder.glob("*.py"))
 ]

@@ -1,4 +1,4 @@
-// Made by `python -m tradewind.server.types` from operator/tradewind/server/answers. Don't edit it.
+// Made by `python -m tradewind.server.schema.types` from operator/tradewind/server/answers. Don't edit it.
 // Times are epoch milliseconds in UTC, durations seconds.
 
 export type Millis = number;

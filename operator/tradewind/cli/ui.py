@@ -14,8 +14,8 @@ from tradewind.cli.output.terminal import say
 from tradewind.control.shared.task_groups import tasks
 from tradewind.kube.client import Client
 from tradewind.kube.connection import connect
-from tradewind.server.documents import STATIC
 from tradewind.server.serving import Opened, PortTaken, opened
+from tradewind.server.web.documents import STATIC
 
 LOOK = 1.0
 """Seconds between two checks of the watches."""

@@ -12,15 +12,15 @@ from tradewind.kube.resources import RUNS, Resource
 from tradewind.server.access import Access, Scope
 from tradewind.server.answers.base import Body, Query
 from tradewind.server.cache.cache import Cache
+from tradewind.server.cache.cells import Cells
 from tradewind.server.cache.follow import Followers
 from tradewind.server.cache.scans import Scans
 from tradewind.server.caller import Caller
-from tradewind.server.cells import Cells
-from tradewind.server.guard import Guard
 from tradewind.server.hub import Hub
 from tradewind.server.pictures import Pictures
-from tradewind.server.problem import AWAY, Refused
 from tradewind.server.surveys import Surveys
+from tradewind.server.web.guard import Guard
+from tradewind.server.web.problem import AWAY, Refused
 
 T = TypeVar("T", bound=Query | Body)
 

@@ -17,13 +17,11 @@ from tradewind.control.evaluation.workers import Evaluator
 from tradewind.kube.client import Client
 from tradewind.kube.resources import RUNS, SELF
 from tradewind.server.access import EVERYWHERE, Access
-from tradewind.server.app import application
 from tradewind.server.cache.cache import Cache
+from tradewind.server.cache.cells import Cells
 from tradewind.server.cache.follow import Followers
 from tradewind.server.cache.scans import Scans
 from tradewind.server.caller import Caller
-from tradewind.server.cells import Cells
-from tradewind.server.guard import Guard
 from tradewind.server.hub import Hub
 from tradewind.server.pictures import Pictures
 from tradewind.server.question import Service
@@ -31,6 +29,8 @@ from tradewind.server.route import Need
 from tradewind.server.routes.stream import topics_of
 from tradewind.server.surveys import Surveys
 from tradewind.server.table import ROUTES
+from tradewind.server.web.app import application
+from tradewind.server.web.guard import Guard
 
 
 class PortTaken(Exception):

@@ -129,7 +129,7 @@ async def test_a_stream_ends_when_the_right_does(
 
 
 async def test_too_many_streams_are_refused(there: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tradewind.server.events.STREAMS", 1)
+    monkeypatch.setattr("tradewind.server.web.events.STREAMS", 1)
     async with stream(there, "overview"):
         status, answer = await there.ask("GET", "stream?topic=overview")
         assert status == 429 and "close some tabs" in answer["detail"]

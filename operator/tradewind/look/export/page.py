@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tradewind import __version__
-from tradewind.look.columns import NONE, OPEN, STATES, Columns
 from tradewind.look.export.layout import layout
 from tradewind.look.export.markup import table, tag, text
-from tradewind.look.segments import CAUSES
+from tradewind.look.tasks.columns import NONE, OPEN, STATES, Columns
+from tradewind.look.tasks.segments import CAUSES
 from tradewind.model import duration
 from tradewind.model.duration import stamp
 from tradewind.plan import pacing

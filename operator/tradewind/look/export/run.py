@@ -10,13 +10,13 @@ from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError
 from tradewind.kube.pod import Pod
 from tradewind.look import note
-from tradewind.look.columns import columns
 from tradewind.look.critical_path import path_of
 from tradewind.look.export.page import Exported
 from tradewind.look.made_by import made_by
 from tradewind.look.reading import of_kind
 from tradewind.look.run_rows import Row, failed, rows
-from tradewind.look.why import of_run
+from tradewind.look.tasks.columns import columns
+from tradewind.look.tasks.why import of_run
 from tradewind.model import duration
 from tradewind.model.duration import stamp
 from tradewind.model.shown import counted

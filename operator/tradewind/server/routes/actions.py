@@ -38,9 +38,9 @@ from tradewind.server.answers.actions import (
     StartBody,
 )
 from tradewind.server.answers.base import Preview
-from tradewind.server.problem import Refused
 from tradewind.server.question import Question
 from tradewind.server.route import Need, Route
+from tradewind.server.web.problem import Refused
 
 TRIES = 3
 """Attempts at a change of a run that others change too."""

@@ -17,7 +17,7 @@ from tradewind.kube.resources import DAGS, REVISIONS, RUNS, TRIGGERS
 from tradewind.kube.struct import Struct
 from tradewind.look.reading import StatusUnreadable, of_kind
 from tradewind.look.reading import status as status_of
-from tradewind.look.shape import shape
+from tradewind.look.tasks.shape import shape
 from tradewind.look.yaml_text import as_yaml, managed_by
 from tradewind.model.value import Param
 from tradewind.plan.dags.compile import defined
@@ -42,11 +42,11 @@ from tradewind.server.answers.dags import (
     TrendQuery,
 )
 from tradewind.server.cache.records import RunRecord, millis
-from tradewind.server.problem import Refused
 from tradewind.server.question import Question
 from tradewind.server.route import Need, Route
 from tradewind.server.routes.overview import optional
 from tradewind.server.rows import lasted, owner, param_rows, trigger_row
+from tradewind.server.web.problem import Refused
 
 STATES = [str(state) for state in State]
 AT_ONCE = 8

@@ -8,10 +8,10 @@ from tradewind.kube.resources import RUNS
 from tradewind.look.export.page import page
 from tradewind.look.export.run import excerpts, exported
 from tradewind.look.reading import reading
-from tradewind.server.guard import SANDBOX
 from tradewind.server.question import Question
 from tradewind.server.route import Form, Need, Route
 from tradewind.server.routes.runs import events_of
+from tradewind.server.web.guard import SANDBOX
 
 
 async def export(question: Question) -> web.StreamResponse:

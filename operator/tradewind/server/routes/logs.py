@@ -10,19 +10,19 @@ from aiohttp import web
 from pydantic import Field
 
 from tradewind.control.pods.names import hashed, pod_name
-from tradewind.kube.errors import ApiError, Invalid, NotFound
+from tradewind.kube.errors import ApiError, Forbidden, Invalid, NotFound
 from tradewind.kube.pod import Pod, parse_pod
 from tradewind.kube.resources import PODS, RUNS
 from tradewind.look.explained import explained
-from tradewind.look.segments import by_attempt
+from tradewind.look.tasks.segments import by_attempt
 from tradewind.plan.outcomes.attempt import key as unit_key
 from tradewind.plan.outcomes.attempt import parse_key
 from tradewind.server.answers.base import Query
-from tradewind.server.events import open_stream, send
 from tradewind.server.pictures import View
-from tradewind.server.problem import Refused
 from tradewind.server.question import Question
 from tradewind.server.route import Form, Need, Route
+from tradewind.server.web.events import open_stream, send
+from tradewind.server.web.problem import Refused
 
 MOST = 8 * 2**20
 """Bytes of a log that are sent at once."""
@@ -181,8 +181,11 @@ class _Lines:
                 return
 
     async def _over(self) -> bool:
-        """Whether the container has ended."""
-        pod = parse_pod(await self._question.client.get_raw(PODS, self._question.namespace, self._pod))
+        """Whether the container has ended. For a caller who may read logs but no pods, the end of the log says so."""
+        try:
+            pod = parse_pod(await self._question.client.get_raw(PODS, self._question.namespace, self._pod))
+        except Forbidden:
+            return True
         state = next((item.state for item in pod.status.container_statuses if item.name == self._asked.container), None)
         return pod.over or (state is not None and state.terminated is not None)
 

@@ -26,11 +26,11 @@ from tradewind.server.answers.objects import (
 )
 from tradewind.server.answers.session import SearchAnswer, SearchHit, SearchQuery
 from tradewind.server.cache.records import BodyRecord, Produced, RunRecord, millis
-from tradewind.server.problem import Refused
 from tradewind.server.question import Question
 from tradewind.server.route import Need, Route
 from tradewind.server.routes.overview import optional
 from tradewind.server.rows import backfill_row, trigger_row, whole
+from tradewind.server.web.problem import Refused
 
 HITS = 20
 SCANNED = 5_000

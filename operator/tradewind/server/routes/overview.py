@@ -25,10 +25,10 @@ from tradewind.server.answers.objects import (
 )
 from tradewind.server.cache.records import BodyRecord, millis
 from tradewind.server.cache.scans import PARENT, Scan
-from tradewind.server.problem import Refused
 from tradewind.server.question import Question
 from tradewind.server.route import Need, Route
 from tradewind.server.rows import lasted, owner, quantile, run_row, source
+from tradewind.server.web.problem import Refused
 
 LATEST = 25
 """Runs of a DAG that are shown."""

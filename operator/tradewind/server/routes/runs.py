@@ -14,10 +14,10 @@ from tradewind.kube.resources import EVENTS, RUNS
 from tradewind.look import note
 from tradewind.look.critical_path import path_of
 from tradewind.look.reading import of_kind
+from tradewind.look.tasks.why import chain, of_run
 from tradewind.look.waiting.reason import WORK
 from tradewind.look.waiting.task_waits import waits
 from tradewind.look.whoami import REASON
-from tradewind.look.why import chain, of_run
 from tradewind.look.yaml_text import as_yaml, managed_by
 from tradewind.plan.outcomes.state import LIVE
 from tradewind.server.answers.runs import (
@@ -40,10 +40,10 @@ from tradewind.server.answers.runs import (
 )
 from tradewind.server.cache.records import RunRecord, millis, run_record
 from tradewind.server.pictures import View
-from tradewind.server.problem import Refused
 from tradewind.server.question import Question
 from tradewind.server.route import Need, Route
 from tradewind.server.rows import conditions, run_fields, run_row
+from tradewind.server.web.problem import Refused
 
 SCANNED = 5_000
 """Records between two pauses of a search."""

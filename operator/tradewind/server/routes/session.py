@@ -29,9 +29,9 @@ from tradewind.server.answers.session import (
     ProblemWords,
     TokenBody,
 )
-from tradewind.server.openapi import document
 from tradewind.server.question import Question
 from tradewind.server.route import Form, Need, Route
+from tradewind.server.schema.openapi import document
 
 RIGHTS = (
     *(Need(verb, RUNS) for verb in ("get", "list", "create", "patch", "delete")),

@@ -15,11 +15,11 @@ from tradewind.kube.resources import APPROVALS, BACKFILLS, CLUSTER_POOLS, DAGS, 
 from tradewind.server.access import EVERYWHERE
 from tradewind.server.answers.base import Query
 from tradewind.server.cache.records import Record, RunRecord
-from tradewind.server.events import open_stream, send
 from tradewind.server.hub import Subscription
-from tradewind.server.problem import Refused
 from tradewind.server.question import Question
 from tradewind.server.route import Form, Need, Route
+from tradewind.server.web.events import open_stream, send
+from tradewind.server.web.problem import Refused
 
 EVERY = 0.5
 """Seconds between two pushes."""

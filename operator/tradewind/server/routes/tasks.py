@@ -15,15 +15,15 @@ from tradewind.kube.errors import ApiError
 from tradewind.kube.labels import RUN_UID
 from tradewind.kube.pod import Pod
 from tradewind.kube.resources import PODS, RUNS
-from tradewind.look.columns import OPEN, STATES, Columns, columns
-from tradewind.look.inputs import inputs
 from tradewind.look.reading import of_kind, reading
 from tradewind.look.run_rows import rows
-from tradewind.look.segments import CAUSES, Waits, by_attempt
-from tradewind.look.shape import called, kind_of
+from tradewind.look.tasks.columns import OPEN, STATES, Columns, columns
+from tradewind.look.tasks.inputs import inputs
+from tradewind.look.tasks.segments import CAUSES, Waits, by_attempt
+from tradewind.look.tasks.shape import called, kind_of
+from tradewind.look.tasks.why import Why, of_unit, spent
 from tradewind.look.waiting.reason import Wait
 from tradewind.look.waiting.task_waits import waits
-from tradewind.look.why import Why, of_unit, spent
 from tradewind.look.yaml_text import as_yaml
 from tradewind.model.task import Task
 from tradewind.plan import pacing
@@ -44,13 +44,13 @@ from tradewind.server.answers.tasks import (
     TasksAnswer,
     WhyAnswer,
 )
-from tradewind.server.app import Encoded, encoded
 from tradewind.server.pictures import View
-from tradewind.server.problem import Refused
 from tradewind.server.question import Question
 from tradewind.server.route import Need, Route
 from tradewind.server.routes.runs import events_of
 from tradewind.server.rows import conditions
+from tradewind.server.web.app import Encoded, encoded
+from tradewind.server.web.problem import Refused
 
 MESSAGE = 4_096
 OUTPUTS = 64 * 1024

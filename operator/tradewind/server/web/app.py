@@ -11,12 +11,12 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from tradewind.server import documents
 from tradewind.server.answers.base import Answer, Wire
-from tradewind.server.guard import HEADERS
-from tradewind.server.problem import Refused, answer, refused
 from tradewind.server.question import Question, Service
 from tradewind.server.route import Form, Route
+from tradewind.server.web import documents
+from tradewind.server.web.guard import HEADERS
+from tradewind.server.web.problem import Refused, answer, refused
 
 log = logging.getLogger(__name__)
 API = "/api/v1/"

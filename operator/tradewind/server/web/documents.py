@@ -6,10 +6,10 @@ from pathlib import Path
 
 from aiohttp import web
 
-from tradewind.server.guard import policy
-from tradewind.server.problem import Refused
+from tradewind.server.web.guard import policy
+from tradewind.server.web.problem import Refused
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parents[1] / "static"
 """Where `make ui` writes to."""
 NONCE = "{{nonce}}"
 """In index.html: replaced by the nonce of this answer's policy."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from tradewind.server.problem import Refused
+from tradewind.server.web.problem import Refused
 
 SESSIONS = 100
 """Sessions at the same time; the oldest goes first."""

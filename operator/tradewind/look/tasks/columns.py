@@ -7,8 +7,8 @@ from tradewind.control.dagrun.state import RunState
 from tradewind.kube.pod import Pod
 from tradewind.look.critical_path import path_of
 from tradewind.look.run_rows import Row, rows
-from tradewind.look.segments import CAUSES, Segments, Waits
-from tradewind.look.shape import Shape, shape
+from tradewind.look.tasks.segments import CAUSES, Segments, Waits
+from tradewind.look.tasks.shape import Shape, shape
 from tradewind.look.waiting.reason import Cause, Wait
 from tradewind.look.waiting.task_waits import waits
 from tradewind.model.shown import counted

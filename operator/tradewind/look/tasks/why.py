@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tradewind.control.dagrun.run import Run
 from tradewind.control.dagrun.state import RunState
 from tradewind.kube.pod import Pod
-from tradewind.look.segments import by_attempt
+from tradewind.look.tasks.segments import by_attempt
 from tradewind.look.unclaimed import unclaimed
 from tradewind.look.waiting.reason import WORK, Cause, Wait, queued
 from tradewind.look.waiting.task_waits import waits

@@ -2,7 +2,7 @@
 
 import re
 
-from tradewind.server.openapi import document
+from tradewind.server.schema.openapi import document
 from tradewind.server.table import ROUTES
 
 

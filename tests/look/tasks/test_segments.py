@@ -12,9 +12,9 @@ from tradewind.control.dags.revisions import Revisions
 from tradewind.kube.labels import RUN_UID
 from tradewind.kube.pod import parse_list
 from tradewind.kube.resources import PODS, RUNS
-from tradewind.look.columns import columns
 from tradewind.look.run_view import look
-from tradewind.look.segments import CAUSES
+from tradewind.look.tasks.columns import columns
+from tradewind.look.tasks.segments import CAUSES
 from tradewind.model.duration import stamp
 
 

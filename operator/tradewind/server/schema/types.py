@@ -1,4 +1,4 @@
-"""Types for the front end, from the models: `python -m tradewind.server.types` writes ui/src/api.d.ts."""
+"""Types for the front end, from the models: `python -m tradewind.server.schema.types` writes ui/src/api.d.ts."""
 
 import sys
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from tradewind.server.answers.base import ProblemAnswer, Wire
 from tradewind.server.route import Route
 
 HEAD = """\
-// Made by `python -m tradewind.server.types` from operator/tradewind/server/answers. Don't edit it.
+// Made by `python -m tradewind.server.schema.types` from operator/tradewind/server/answers. Don't edit it.
 // Times are epoch milliseconds in UTC, durations seconds.
 
 export type Millis = number;

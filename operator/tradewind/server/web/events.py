@@ -2,9 +2,9 @@
 
 from aiohttp import web
 
-from tradewind.server.guard import HEADERS
-from tradewind.server.problem import Refused
 from tradewind.server.question import Question
+from tradewind.server.web.guard import HEADERS
+from tradewind.server.web.problem import Refused
 
 STREAMS = 24
 """Streams at the same time a user."""

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from tradewind.server.schema.types import models, typescript
 from tradewind.server.table import ROUTES
-from tradewind.server.types import models, typescript
 
-FILE = Path(__file__).parents[2] / "ui" / "src" / "api.d.ts"
+FILE = Path(__file__).parents[3] / "ui" / "src" / "api.d.ts"
 
 
 def test_the_file_is_what_the_models_say() -> None:

@@ -10,7 +10,7 @@ from cli.scene import Scene, main, scene, scheduled
 from tradewind.control.dags.revisions import Revisions
 from tradewind.kube.resources import RUNS
 from tradewind.look.run_view import look
-from tradewind.look.why import of_run
+from tradewind.look.tasks.why import of_run
 
 RUNNING = {"phase": "Running", **main(running={"startedAt": "2001-01-01T00:00:00Z"}), **scheduled(True)}
 LATER = 100.0

@@ -1,0 +1,1 @@
+"""What is made from the table of routes: OpenAPI, and the types of the front end."""

@@ -1,0 +1,1 @@
+"""HTTP: from requests to questions, and from answers to responses."""
