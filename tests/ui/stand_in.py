@@ -105,7 +105,7 @@ class StandIn:
             response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
             await response.prepare(request)
             await response.write(f"data: {json.dumps(lines)}\n\n".encode("utf-8", "surrogatepass"))
-            await asyncio.Event().wait()
+            await asyncio.Event().wait()  # until the page goes
         text = "\n".join(lines) + "\n"
         body = text.encode("utf-8", "replace")
         return web.Response(body=body, content_type="text/plain", headers={"X-Tradewind-Log": self.world.log_is})
@@ -122,7 +122,7 @@ class StandIn:
                 data = json.dumps({"topic": topic, "version": "1"})
                 await response.write(f"event: topic\ndata: {data}\n\n".encode())
         except ConnectionError:
-            pass
+            pass  # The page has gone.
         finally:
             self.streams.discard(queue)
         return response

@@ -90,5 +90,6 @@ describe("durations", () => {
   it("are told from now", () => {
     expect(age(1000 - 90_000, 1000)).toMatch(/1.*ago/);
     expect(age(3_600_000 * 2, 0)).toMatch(/in 2/);
+    expect(age(5, 5)).toMatch(/0.*ago/);
   });
 });

@@ -66,7 +66,7 @@ export function age(at: number, current: number): string {
         : size < 86_400
           ? [seconds / 3600, "hour"]
           : [seconds / 86_400, "day"];
-  return relative().format(Math.trunc(value), unit);
+  return relative().format(Math.trunc(value) || -0, unit);
 }
 
 let made: { key: string; format: Intl.RelativeTimeFormat } | null = null;

@@ -7,6 +7,7 @@ import { Graph } from "../../canvas/graph";
 import { t, word } from "../../i18n";
 import { Ago, Foreign, Loaded, Section, State, Took, When, Words } from "../../parts/basic";
 import { ProgressBar, runState } from "../../parts/runs_table";
+import { look } from "../../parts/shapes";
 import { useKey } from "../../router/keys";
 import { go, place, queried, segments, to } from "../../router/router";
 import { RunActions } from "./actions";
@@ -66,7 +67,7 @@ function Head({ answer }: { answer: RunAnswer }) {
         <RunActions run={run} can={answer.can} />
       </div>
       {run.why && (
-        <p class={`why tone-${run.phase === "Failed" ? "fail" : run.phase === "Running" ? "run" : "idle"}`}>
+        <p class={`why tone-${look(run.phase).tone}`}>
           <Words text={run.why} bound={1200} />
         </p>
       )}

@@ -14,6 +14,9 @@ export interface Segment {
   again: boolean;
 }
 
+/** Seconds that an attempt is drawn with at least: times are whole seconds. */
+const SHORTEST = 0.5;
+
 /** Waits fill the gaps before and between the bars, in order; the last one grows while the row waits. */
 export function segments(columns: TasksAnswer, row: number, now: number): Segment[] {
   const ends = bars(columns, row, now);
@@ -35,7 +38,7 @@ export function segments(columns: TasksAnswer, row: number, now: number): Segmen
   ends.forEach(([start, end], at) => {
     found.push({
       from: start,
-      to: Math.max(end, start + 0.5),
+      to: Math.max(end, start + SHORTEST),
       cause: "",
       attempt: at + 1,
       again: at < ends.length - 1,
@@ -64,7 +67,7 @@ export function extent(columns: TasksAnswer, now: number): number {
   for (let row = 0; row < columns.n; row++) {
     const flat = columns.bars[row] ?? [];
     for (let at = 1; at < flat.length; at += 2)
-      end = Math.max(end, flat[at]! < 0 ? (now - columns.epoch) / 1000 : flat[at]!);
+      end = Math.max(end, flat[at]! < 0 ? (now - columns.epoch) / 1000 : flat[at]!, flat[at - 1]! + SHORTEST);
     const last = columns.end[row];
     if (last) end = Math.max(end, (last - columns.epoch) / 1000);
     if (columns.since[row]) end = Math.max(end, (now - columns.epoch) / 1000);
