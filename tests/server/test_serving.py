@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from cli.scene import Scene, scene
 from tradewind.server.serving import PortTaken, opened
+from tradewind.server.web.guard import Guard
+from tradewind.server.web.problem import Refused
 
 from server.guest import UNSAFE, Guest, guest
 
@@ -37,6 +39,28 @@ async def test_wrong_tokens_are_refused_and_then_slowed_down(stranger: Guest) ->
     for _ in range(12):
         seen.append((await stranger.ask("POST", "session", {"token": "wrong"}))[0])
     assert seen[0] == 401 and seen[-1] == 429
+
+
+async def test_the_address_for_the_browser_opens_one_session(stranger: Guest) -> None:
+    seen = stranger.service.guard.once()
+    status, _ = await stranger.ask("POST", "session", {"token": seen})
+    assert status == 204 and (await stranger.ask("GET", "me"))[0] == 200
+    status, found = await stranger.ask("POST", "session", {"token": seen})
+    assert status == 401 and "was used before" in found["detail"]
+    assert (await stranger.ask("GET", "me"))[0] == 401, "others have seen it: what it opened is closed"
+    await stranger.sign_in()
+    assert (await stranger.ask("GET", "me"))[0] == 200
+
+
+async def test_it_does_so_for_a_minute(stranger: Guest) -> None:
+    now = [0.0]
+    guard = Guard("usual", lambda: now[0])
+    late, soon = guard.once(), guard.once()
+    assert guard.trade(soon)
+    now[0] = 61.0
+    with pytest.raises(Refused):
+        guard.trade(late)
+    assert guard.trade("usual") and guard.trade("usual")
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "localhost:1", ""])

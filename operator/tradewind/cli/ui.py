@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import os
 import signal
+import sys
 import webbrowser
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -105,8 +107,14 @@ async def shown(
             say(server.url, err=err)
             if not (STATIC / "index.html").is_file():
                 say("the web UI is not built in this checkout: `make ui` builds it", err=True)
-            if browser:
-                await asyncio.to_thread(webbrowser.open, server.url)
+            if browser and _graphical():
+                # The browser's arguments are in the list of processes: this address opens one session.
+                await asyncio.to_thread(webbrowser.open, server.once)
             yield server
     except PortTaken as error:
         raise click.ClickException(str(error)) from None
+
+
+def _graphical() -> bool:
+    """Whether a browser would have a window. Without one, Python starts a browser in the terminal."""
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -45,6 +45,11 @@ class Opened:
     """Address with the token, for a browser."""
     service: Service
 
+    @property
+    def once(self) -> str:
+        """Address that opens one session, soon."""
+        return f"{self.url.partition('#')[0]}#token={self.service.guard.once()}"
+
 
 async def caller_of(client: Client) -> Caller:
     """Whose credentials a client has. Raises ApiError, if the API server does not answer."""

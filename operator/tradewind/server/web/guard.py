@@ -14,6 +14,8 @@ SESSIONS = 100
 """Sessions at the same time; the oldest goes first."""
 TRIES, WITHIN = 10, 10.0
 """Wrong tokens that are accepted, and in how many seconds."""
+SOON = 60.0
+"""Seconds within which a token for one use counts."""
 NEW_LINK = "open the address that `tradewind ui` printed in the terminal; if that is gone, start it again"
 HEADERS = {
     "Server": "tradewind",
@@ -50,6 +52,8 @@ class Guard:
         self._token, self._clock = token, clock
         self._sessions: OrderedDict[str, None] = OrderedDict()
         self._wrong: list[float] = []
+        self._once: dict[str, tuple[float, str]] = {}
+        """Tokens for one use: until when, and the session that was made with each."""
         self.port = 0
 
     @property
@@ -92,11 +96,33 @@ class Guard:
         self._wrong = [at for at in self._wrong if at > now - WITHIN]
         if len(self._wrong) >= TRIES:
             raise Refused(429, "too many wrong tokens: wait a little", retry=int(WITHIN))
-        if not hmac.compare_digest(token.encode(errors="replace"), self._token.encode()):
-            self._wrong.append(now)
-            raise Refused(401, f"this link is not of this server: {NEW_LINK}")
         made = secrets.token_urlsafe(32)
+        if not self._fits(token, made, now):
+            self._wrong.append(now)
+            raise Refused(401, f"this link is not of this server, or was used before: {NEW_LINK}")
         self._sessions[made] = None
         while len(self._sessions) > SESSIONS:
             self._sessions.popitem(last=False)
         return made
+
+    def once(self) -> str:
+        """A token for one use, soon: for an address that other users of the machine may see, in a list of processes."""
+        made = secrets.token_urlsafe(24)
+        self._once[made] = (self._clock() + SOON, "")
+        return made
+
+    def _fits(self, token: str, session: str, now: float) -> bool:
+        """Whether a token opens a session. One that is used twice has been seen by others, and what it opened is closed."""
+        known = next((known for known in self._once if _same(known, token)), None)
+        if known is None:
+            return _same(self._token, token)
+        until, used = self._once[known]
+        if used or until < now:
+            self._sessions.pop(used, None)
+            return False
+        self._once[known] = (until, session)
+        return True
+
+
+def _same(known: str, token: str) -> bool:
+    return hmac.compare_digest(token.encode(errors="replace"), known.encode())
