@@ -90,7 +90,7 @@ export type LogMark = "error" | "warning" | "debug" | "group" | "endgroup" | "";
 
 /** What a line says of itself: `::error::`, `::group::name`, … or a level at its beginning. */
 export function mark(line: string): LogMark {
-  const command = /^(?:\S+ )?::(error|warning|debug|group|endgroup)(?: [^:]*)?::/.exec(line);
+  const command = /^(?:\S+ )?::(error|warning|debug|group|endgroup)(?: [^:]*)?::/.exec(line.slice(0, 300));
   if (command) return command[1] as LogMark;
   if (/\b(ERROR|FATAL|CRITICAL|panic:|Traceback \(most recent)/.test(line.slice(0, 200))) return "error";
   if (/\bWARN(ING)?\b/.test(line.slice(0, 200))) return "warning";

@@ -74,7 +74,10 @@ function relative(): Intl.RelativeTimeFormat {
   if (made?.key !== language.value)
     made = {
       key: language.value,
-      format: new Intl.RelativeTimeFormat(language.value, { numeric: "always", style: "narrow" }),
+      format: new Intl.RelativeTimeFormat(language.value, {
+        numeric: "always",
+        style: language.value === "fr" ? "short" : "narrow",
+      }),
     };
   return made.format;
 }

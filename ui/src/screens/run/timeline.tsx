@@ -1,7 +1,7 @@
 /** The task tree and, beside it, the Gantt or nothing: one list of rows, of which only those in sight exist. */
 
 import { type Signal, useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { TasksAnswer } from "../../api";
 import { colour, hatch, SANS, tone } from "../../canvas/paint";
 import { useSurface } from "../../canvas/surface";
@@ -51,9 +51,9 @@ export function Timeline({
   const moment_ = live
     ? now.value
     : columns.end.reduce<number>((most, end) => Math.max(most, end ?? 0), 0) || now.peek();
-  const whole = extent(columns, moment_);
+  const whole = useMemo(() => extent(columns, moment_), [columns, moment_]);
   const span = window.value ?? { from: 0, to: whole * 1.02 };
-  const critical = new Set(columns.critical);
+  const critical = useMemo(() => new Set(columns.critical), [columns]);
   const first = Math.max(0, Math.floor(top.value / ROW) - AHEAD);
   const last = Math.min(rows.length, Math.ceil((top.value + high.value) / ROW) + AHEAD);
 
