@@ -143,6 +143,11 @@ runs_unrecorded = Counter(
     "Runs deleted after their end although the recorder had not recorded them: it is away or behind for longer than the limits allow.",
     registry=REGISTRY,
 )
+logs_unstored = Counter(
+    "tradewind_runs_logs_unstored",
+    "Runs whose pods were deleted although the recorder had not stored their logs ten minutes after the run's end.",
+    registry=REGISTRY,
+)
 tasks = Gauge("tradewind_tasks", "Tasks of runs that have not ended, by state.", ["state"], registry=REGISTRY)
 api_requests = Counter(
     "tradewind_api_requests_total",
@@ -240,6 +245,15 @@ recorded_runs = Counter(
 )
 recorded_unreadable = Counter(
     "tradewind_recorder_unreadable", "Runs that the recorder could not read and has put aside.", registry=RECORDER
+)
+recorded_logs = Counter("tradewind_recorder_logs", "Logs that the recorder has stored.", registry=RECORDER)
+recorded_logs_incomplete = Counter(
+    "tradewind_recorder_logs_incomplete",
+    "Logs among them that are not complete; their records say why.",
+    registry=RECORDER,
+)
+recorder_logs_waiting = Gauge(
+    "tradewind_recorder_logs_waiting", "Logs of ended attempts that are not stored yet.", registry=RECORDER
 )
 recorder_waiting = Gauge(
     "tradewind_recorder_waiting", "Events that the recorder has seen and not written.", registry=RECORDER

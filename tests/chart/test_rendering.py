@@ -69,6 +69,7 @@ VALUES: dict[str, dict[str, Any]] = {
             "enabled": True,
             "readers": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "data-team"}],
             "keep": "90d",
+            "logs": {"collect": True},
             "storage": {"size": "50Gi", "className": "ssd"},
         },
         "podAnnotations": {"a": "b"},
@@ -389,6 +390,21 @@ def test_the_operator_waits_for_a_recorder_only_where_one_is_installed() -> None
         assert any("unrecorded" in arg for arg in args) is enabled
         assert bool(of(objects, "StatefulSet")) is enabled
         assert any("recorder" in body["metadata"]["name"] for body in objects) is enabled
+
+
+def test_logs_are_read_only_where_they_are_collected() -> None:
+    for collect in (True, False):
+        objects = rendered({"recorder": {"enabled": True, "logs": {"collect": collect}}})
+        rules = [
+            rule
+            for role in of(objects, "ClusterRole")
+            if "recorder" in role["metadata"]["name"]
+            for rule in role["rules"]
+        ]
+        assert any("pods/log" in rule["resources"] for rule in rules) is collect
+        made = [*of(objects, "Deployment"), *of(objects, "StatefulSet")]
+        args = [arg for body in made for arg in body["spec"]["template"]["spec"]["containers"][0]["args"]]
+        assert ("--recorded-logs" in args) is ("--collect-logs" in args) is collect
 
 
 @pytest.mark.parametrize("openshift", [True, False])

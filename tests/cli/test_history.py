@@ -11,7 +11,9 @@ import pytest
 import yaml
 from recorder.bodies import raw
 from recorder.fakecluster import cluster
+from recorder.logs.test_shelf import attempt, put
 from tradewind.recorder.folder import HISTORY
+from tradewind.recorder.logs.shelf import Shelf
 from tradewind.recorder.record import record_of
 from tradewind.recorder.store.database import SQLite
 from tradewind.recorder.store.migration import migrate
@@ -113,7 +115,7 @@ def test_what_authors_wrote_reaches_a_terminal_as_text(tmp_path: Path) -> None:
 async def remote(folder: Path, user: dict[str, str], *arguments: str, **env: str) -> Any:
     """A command of a user of a cluster, whose recorder has what is in the folder."""
     database = SQLite(folder / "data" / HISTORY)
-    async with cluster(database) as fake:
+    async with cluster(database, folder=folder / "data") as fake:
         config = {
             "clusters": [{"name": "c", "cluster": {"server": fake.url}}],
             "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "shop"}}],
@@ -122,18 +124,18 @@ async def remote(folder: Path, user: dict[str, str], *arguments: str, **env: str
         }
         (folder / "kubeconfig").write_text(yaml.safe_dump(config))
         where = {"KUBECONFIG": str(folder / "kubeconfig"), **env}
-        done = await asyncio.to_thread(tradewind, "history", *arguments, cwd=folder, **where)
+        done = await asyncio.to_thread(tradewind, *arguments, cwd=folder, **where)
     database.close()
     return done
 
 
 async def test_a_cluster_s_record_is_read_with_the_user_s_token(tmp_path: Path) -> None:
     store(tmp_path, raw("r-1"), uid="shop-2")
-    done = await remote(tmp_path, {"token": "ada"}, "show", "r-1", "-o", "json")
+    done = await remote(tmp_path, {"token": "ada"}, "history", "show", "r-1", "-o", "json")
     assert json.loads(done.stdout)["object"]["metadata"]["name"] == "r-1", done.stderr
-    done = await remote(tmp_path, {"token": "ada"}, "purge", "r-1", "--yes")
+    done = await remote(tmp_path, {"token": "ada"}, "history", "purge", "r-1", "--yes")
     assert "1 run deleted" in done.stdout
-    assert "no such runs are on record" in (await remote(tmp_path, {"token": "ada"}, "list")).stderr
+    assert "no such runs are on record" in (await remote(tmp_path, {"token": "ada"}, "history", "list")).stderr
 
 
 @pytest.mark.parametrize(
@@ -150,11 +152,22 @@ async def test_what_a_cluster_refuses_is_told(
     tmp_path: Path, user: dict[str, str], arguments: list[str], words: str
 ) -> None:
     store(tmp_path, raw("r-1"), uid="shop-2")
-    done = await remote(tmp_path, user, *arguments)
+    done = await remote(tmp_path, user, "history", *arguments)
     assert done.returncode and words in done.stderr and "Traceback" not in done.stderr
 
 
 async def test_who_has_a_certificate_brings_a_token(tmp_path: Path) -> None:
     store(tmp_path, raw("r-1"), uid="shop-2")
-    done = await remote(tmp_path, {}, "list", TRADEWIND_TOKEN="ada")
+    done = await remote(tmp_path, {}, "history", "list", TRADEWIND_TOKEN="ada")
     assert "no recorder" in done.stderr, "the proxy itself asks for the kubeconfig's identity"
+
+
+async def test_logs_of_a_run_without_pods_come_from_the_recorder(tmp_path: Path) -> None:
+    store(tmp_path, raw("r-1"), uid="shop-2")
+    database = SQLite(tmp_path / "data" / HISTORY)
+    put(Shelf(tmp_path / "data", database), b"hello\nend", attempt(run_uid="uid-r-1", namespace_uid="shop-2"))
+    database.close()
+    done = await remote(tmp_path, {"token": "ada"}, "logs", "r-1")
+    assert done.stdout == "load | hello\nload | end\n", done.stderr
+    done = await remote(tmp_path, {"token": "eve"}, "logs", "r-1")
+    assert done.returncode == 1 and done.stdout == "" and "Not Found" in done.stderr

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 from tradewind.kube.client import Client
-from tradewind.kube.resources import CONFIG_MAPS, DAGS, RUNS
+from tradewind.kube.resources import CONFIG_MAPS, DAGS, PODS, RUNS
 from tradewind.plan.retention.watermark import NAME
 from tradewind.recorder.folder import open_history
 from tradewind.recorder.store.database import StoreError
@@ -75,7 +75,7 @@ async def test_every_run_that_the_operator_deletes_is_on_record_whatever_is_kill
         world = worlds("shop")
         path = f"shop/{NAME}"
         operator = ("operator", "--recorder", path, "--lease-namespace", "shop", "--identity", "same")
-        recorder = ("recorder", "--data", str(data), "--watermark", path)
+        recorder = ("recorder", "--data", str(data), "--watermark", path, "--port", "0")
         async with world.client() as client:
             await setting(client, "shop")
             with contextlib.ExitStack() as stack:
@@ -131,7 +131,9 @@ async def test_a_signal_ends_it_and_what_was_seen_is_written(tmp_path: Path) -> 
         async with world.client() as client:
             await make(client, "shop", "r")
             await client.patch(RUNS, "shop", "r", {"status": {"phase": "Failed"}}, "status")
-            with started(world, "recorder", "--data", str(data), "--watermark", f"shop/{NAME}") as process:
+            with started(
+                world, "recorder", "--data", str(data), "--watermark", f"shop/{NAME}", "--port", "0"
+            ) as process:
                 await until(lambda: recorded(data))
                 process.terminate()
                 assert await asyncio.to_thread(process.wait, 60) == 0
@@ -153,3 +155,32 @@ def test_a_store_that_can_t_be_used_is_named(tmp_path: Path) -> None:
     command = [*program(), "recorder", "--data", "data", "--kubeconfig", "k", "--metrics-port", "0"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100)
     assert done.returncode == 1 and "history.db" in done.stderr and "Traceback" not in done.stderr
+
+
+async def test_a_pod_is_deleted_when_its_log_is_stored_and_the_log_is_kept(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with embedded(tmp_path) as worlds:
+        world = worlds("shop")
+        path = f"shop/{NAME}"
+        operator = ("operator", "--recorder", path, "--recorded-logs", "--lease-namespace", "shop")
+        recorder = ("recorder", "--data", str(data), "--watermark", path, "--collect-logs", "--port", "0")
+        async with world.client() as client:
+            await setting(client, "shop")
+            tasks = {
+                "a": {"compute": None, "image": "x", "command": ["sh", "-c", "for n in 1 2 3; do echo line $n; done"]}
+            }
+            spec = {"podRetention": "Never", "tasks": tasks}
+            await client.patch(DAGS, "shop", "d", {"spec": spec})
+            with started(world, *operator), started(world, *recorder):
+                for n in range(4):
+                    await make(client, "shop", f"r-{n}")
+
+                async def none() -> bool:
+                    pods = (await client.list(PODS, "shop"))["items"]
+                    return not pods and not (await client.list(RUNS, "shop"))["items"]
+
+                await until(none)
+        for n in range(4):
+            command = [*program(), "logs", f"r-{n}", "--data", str(data)]
+            shown = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=100)
+            assert shown.stdout == "a | line 1\na | line 2\na | line 3\n", shown.stderr

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -36,6 +37,8 @@ class Fake:
     )
     """By token: namespaces whose DAGRuns its owner may list; all of them if the empty one is among them."""
     deleting: dict[str, frozenset[str]] = field(default_factory=lambda: {"ada": frozenset({"shop"}), "root": ALL})
+    reading: dict[str, frozenset[str]] = field(default_factory=lambda: {"ada": frozenset({"shop"}), "root": ALL})
+    """By token: where its owner may read logs of pods."""
     uids: dict[str, str] = field(default_factory=lambda: {"shop": "shop-2", "till": "till-1"})
     asked: Counter[str] = field(default_factory=Counter)
     url: str = ""
@@ -52,8 +55,13 @@ class Fake:
         if body["kind"] == "SelfSubjectReview":
             return web.json_response({"status": {"userInfo": {"username": f"user-{token}"}}}, status=201)
         about = body["spec"]["resourceAttributes"]
-        assert (about["group"], about["resource"]) == ("tradewind.dev", "dagruns")
-        rights = (self.listing if about["verb"] == "list" else self.deleting).get(token, frozenset[str]())
+        what = (about["verb"], about["group"], about["resource"], about.get("subresource", ""))
+        of_what = {
+            ("list", "tradewind.dev", "dagruns", ""): self.listing,
+            ("delete", "tradewind.dev", "dagruns", ""): self.deleting,
+            ("get", "", "pods", "log"): self.reading,
+        }
+        rights = of_what[what].get(token, frozenset[str]())
         allowed = "" in rights or about.get("namespace", "") in rights
         return web.json_response({"status": {"allowed": allowed}}, status=201)
 
@@ -80,7 +88,9 @@ class Fake:
 
 
 @contextlib.asynccontextmanager
-async def cluster(database: Database, clock: Callable[[], float] = time.monotonic) -> AsyncIterator[Fake]:
+async def cluster(
+    database: Database, clock: Callable[[], float] = time.monotonic, folder: Path | None = None
+) -> AsyncIterator[Fake]:
     fake = Fake()
     app = web.Application()
     proxy = "/api/v1/namespaces/tradewind/services/{service}/proxy/{path:.*}"
@@ -105,7 +115,7 @@ async def cluster(database: Database, clock: Callable[[], float] = time.monotoni
     fake.api_port = _free()
     try:
         async with Client(connection) as client:
-            api = Api(database, Gate(connection, clock), Origins(client, "cluster"), in_writer)
+            api = Api(database, Gate(connection, clock), Origins(client, "cluster"), in_writer, folder)
             context: ssl.SSLContext = self_signed.context()
             async with api.serve(fake.api_port, context):
                 yield fake

@@ -3,12 +3,15 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from tradewind.recorder import answers
 from tradewind.recorder.api import TOKEN
+from tradewind.recorder.logs.pieces import Cutter
+from tradewind.recorder.logs.shelf import Attempt, Kept, Shelf
 from tradewind.recorder.record import record_of
 from tradewind.recorder.store.database import Database
 from tradewind.recorder.store.queries import Wanted, every
@@ -176,3 +179,48 @@ async def test_a_body_that_can_t_be_read_purges_nothing(database: Database, body
         async with session.post(url, data=body, headers={TOKEN: "Bearer root"}, ssl=False) as answer:
             assert answer.status in (400, 413)
     assert len(list(every(database, Wanted()))) == 4
+
+
+def put_log(database: Database, folder: Path, pod: str, namespace: str, uid: str, text: bytes) -> None:
+    kept, cutter = Kept(), Cutter()
+    shelf = Shelf(folder, database)
+    for piece in [*cutter.feed(text), *cutter.end()]:
+        shelf.add(kept, piece)
+    run = {"shop-1": "uid-a", "shop-2": "uid-b", "till-1": "uid-c"}[uid]
+    shelf.commit(Attempt(pod, run, namespace, uid, "r", "load", 1, pod, 1, 2), kept, "", 3)
+
+
+async def test_logs_are_for_who_may_read_logs_of_pods_there(database: Database, tmp_path: Path) -> None:
+    text = b"\xff\0line\n" * 200_000
+    put_log(database, tmp_path, "p-a", "shop", "shop-1", b"former\n")
+    put_log(database, tmp_path, "p-b", "shop", "shop-2", text)
+    put_log(database, tmp_path, "p-c", "till", "till-1", b"of till\n")
+    async with calling(database, folder=tmp_path) as call:
+        status, found = await call.get("ada", "/v1/logs", namespace="shop", name="b")
+        [log] = found["logs"]
+        assert (status, log["bytes"], log["complete"]) == (200, len(text), True)
+        read, first, parts = b"", 0, 0
+        while first is not None:
+            _, part = await call.get("ada", "/v1/log", namespace="shop", id=str(log["id"]), first=str(first))
+            read, first, parts = read + part["text"].encode("latin-1"), part["next"], parts + 1
+        assert read == text and parts > 1
+        assert (await call.get("ada", "/v1/logs", namespace="shop", name="a"))[1] == {"logs": []}, (
+            "a former namespace's"
+        )
+        for number in range(1, 6):
+            status, body = await call.get("ada", "/v1/log", namespace="shop", id=str(number))
+            assert (status == 200) is (number == log["id"]), body
+            assert (await call.get("bob", "/v1/log", namespace="till", id=str(number)))[0] == 403, "may list, not read"
+            assert (await call.get("eve", "/v1/log", namespace="shop", id=str(number)))[0] == 403
+        assert (await call.get("bob", "/v1/logs", namespace="till", name="c"))[0] == 403
+        assert (await call.get("root", "/v1/log", id="1"))[1]["text"] == "former\n"
+
+
+async def test_a_log_that_is_damaged_or_gone_is_told(database: Database, tmp_path: Path) -> None:
+    put_log(database, tmp_path, "p-b", "shop", "shop-2", b"x\n")
+    async with calling(database, folder=tmp_path) as call:
+        [path] = (tmp_path / "logs").glob("*.seg")
+        path.write_bytes(b"damaged")
+        assert (await call.get("ada", "/v1/log", namespace="shop", id="1"))[0] == 500
+        path.unlink()
+        assert (await call.get("ada", "/v1/log", namespace="shop", id="1"))[0] == 503

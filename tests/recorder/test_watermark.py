@@ -102,6 +102,21 @@ async def test_versions_that_do_not_exist_yet_are_not_published_and_start_the_re
         collector.close()
 
 
+async def test_what_is_published_goes_back_only_where_the_store_is_new(database: Database) -> None:
+    async with api() as client:
+        await empty(client)
+        collector = collecting(client, database)
+        for n in range(9):
+            await make(client, f"r-{n}")
+        place = ("default", NAME)
+        await Publisher(client, place, collector, "cluster").publish(Watermark(4, 3))
+        await Publisher(client, place, collector, "cluster", fresh=False).publish(Watermark(0, 5))
+        assert await published(client) == Watermark(4, 5)
+        await Publisher(client, place, collector, "cluster").publish(Watermark(1, 0))
+        assert await published(client) == Watermark(1, 0)
+        collector.close()
+
+
 async def test_another_writer_of_the_configmap_leads_to_a_check(database: Database) -> None:
     async with api() as client:
         await empty(client)

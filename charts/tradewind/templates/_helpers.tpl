@@ -322,4 +322,12 @@ app.kubernetes.io/component: recorder
 - apiGroups: [""]
   resources: [namespaces] # whose uid tells a namespace from a former one of its name
   verbs: [get]
+{{- if .Values.recorder.logs.collect }}
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch]
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
+{{- end }}
 {{- end }}

@@ -6,13 +6,14 @@ from typing import Any
 
 import click
 
-from tradewind.cli.history.logs import print_stored
+from tradewind.cli.history.logs import print_remote, print_stored
 from tradewind.cli.objects.targets import RUN
 from tradewind.cli.options import cluster, connects, run_to_end
 from tradewind.cli.output.terminal import say_log
 from tradewind.cli.shell.completion import names_of, tasks_of
 from tradewind.cli.views.pod_logs import PodLogs
 from tradewind.kube.client import Client
+from tradewind.kube.errors import NotFound
 
 NAMED = 5
 """Tasks without a log that are named."""
@@ -32,7 +33,7 @@ NAMED = 5
 @connects()
 def command(run: str, task: str | None, follow: bool, tail: int | None, data: Path | None, **rest: Any) -> None:
     """Print the logs of all tasks of RUN, or of one TASK, item (`TASK[3]`) or task of a sub-DAG (`TASK/INNER`): of
-    every attempt whose pod still exists, or whose log was recorded (--data)."""
+    every attempt whose pod still exists; if none does, those that a recorder has kept, of the cluster or in a folder (--data)."""
     if data is None:
         _of_cluster(run=run, task=task, follow=follow, tail=tail, **rest)
         return
@@ -46,8 +47,16 @@ async def _of_cluster(
     client: Client, namespace: str, run: str, task: str | None, follow: bool, tail: int | None
 ) -> None:
     logs = PodLogs(client, namespace, task or "", tail)
-    await (logs.follow if follow else logs.print_current)(run, _show)
+    missing: NotFound | None = None
+    try:
+        await (logs.follow if follow else logs.print_current)(run, _show)
+    except NotFound as error:
+        missing = error
     if not logs.printed:
+        if await print_remote(client, namespace, run, task or "", tail, _show):
+            return
+        if missing:
+            raise missing
         what = f"task {task} of run {run}" if task else f"run {run}"
         if logs.stopped:
             named = ", ".join(f"{name} ({reason})" for name, reason in [*logs.stopped.items()][:NAMED])

@@ -165,6 +165,11 @@ GRACE, REST = 20.0, 5.0
     help="ConfigMap of the recorder: runs are deleted when it has recorded them.",
 )
 @click.option(
+    "--recorded-logs",
+    is_flag=True,
+    help="With --recorder: runs, and pods that their DAG does not keep, are deleted when their logs are stored.",
+)
+@click.option(
     "--unrecorded-runs",
     type=click.IntRange(0),
     default=Unrecorded().runs,
@@ -199,6 +204,7 @@ def command(
     metrics_dags: int,
     namespace_dags: int,
     recorder: tuple[str, str] | None,
+    recorded_logs: bool,
     unrecorded_runs: int,
     unrecorded_for: float,
     metrics_port: int,
@@ -222,7 +228,9 @@ def command(
         evaluation=evaluation,
         budget=budget,
         dag_metrics=Limits(metrics_dags, namespace_dags),
-        recorder=RecorderOptions(*recorder, Unrecorded(unrecorded_runs, int(unrecorded_for))) if recorder else None,
+        recorder=RecorderOptions(*recorder, Unrecorded(unrecorded_runs, int(unrecorded_for)), recorded_logs)
+        if recorder
+        else None,
         egress=EgressPolicy(
             requests=not http_in_pods,
             allowed=allowed,

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import signal
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from tradewind.kube.connection import Connection, NoCluster, connect
 from tradewind.plan.retention.watermark import NAME
 from tradewind.recorder.collector import PacedClient
 from tradewind.recorder.folder import open_history
-from tradewind.recorder.process import Recorder
+from tradewind.recorder.process import LogOptions, Recorder
 from tradewind.recorder.store.database import StoreError
 
 log = logging.getLogger("tradewind")
@@ -35,6 +34,7 @@ class Options:
     watermark: tuple[str, str]
     keep: float
     port: int
+    logs: float | None
     metrics_port: int
 
 
@@ -50,6 +50,14 @@ class Options:
 @click.option(
     "--keep", type=DURATION, default="400d", show_default=True, help="For how long after its end a run stays on record."
 )
+@click.option("--collect-logs", is_flag=True, help="Keep the logs of attempts too, read through the API server.")
+@click.option(
+    "--keep-logs",
+    type=DURATION,
+    default="30d",
+    show_default=True,
+    help="With --collect-logs: for how long a log is kept.",
+)
 @click.option("--port", default=9443, show_default=True, help="Port of the read API.")
 @process
 def command(
@@ -57,6 +65,8 @@ def command(
     data: Path,
     watermark: tuple[str, str] | None,
     keep: float,
+    collect_logs: bool,
+    keep_logs: float,
     port: int,
     metrics_port: int,
     kubeconfig: str | None,
@@ -69,7 +79,15 @@ def command(
     return_memory()
     try:
         connection = connect(kubeconfig, context)
-        options = Options(namespaces, data, watermark or (connection.namespace, NAME), keep, port, metrics_port)
+        options = Options(
+            namespaces,
+            data,
+            watermark or (connection.namespace, NAME),
+            keep,
+            port,
+            keep_logs if collect_logs else None,
+            metrics_port,
+        )
         uvloop.run(_run(connection, options))
     except (NoCluster, StoreError) as error:
         raise click.ClickException(str(error)) from None
@@ -83,8 +101,9 @@ async def _run(connection: Connection, options: Options) -> None:
     try:
         paced, client = PacedClient(connection), Client(connection)
         async with paced, client:
+            logs = None if options.logs is None else LogOptions(options.data, options.logs)
             recorder = Recorder(
-                paced, client, database, options.namespaces, options.watermark, options.keep, options.port, time.time
+                paced, client, database, options.namespaces, options.watermark, options.keep, options.port, logs
             )
             probes = health_endpoints.serve(options.metrics_port, lambda: "", recorder.readiness, metrics.RECORDER)
             async with probes, tasks([recorder.run()]) as (running,):

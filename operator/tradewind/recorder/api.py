@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from ssl import SSLContext
 from typing import Annotated, Any, TypeVar
 
@@ -19,10 +20,11 @@ from tradewind.control.server.bounded_listener import BoundedListener, Bounds
 from tradewind.kube.errors import ApiError, Unauthorized
 from tradewind.model.shown import shown
 from tradewind.recorder import answers
-from tradewind.recorder.gate import EVERYWHERE, Busy, Gate
+from tradewind.recorder.gate import EVERYWHERE, WORDS, Busy, Gate
+from tradewind.recorder.logs.shelf import logs_of, part_of
 from tradewind.recorder.origin import Origins
 from tradewind.recorder.store.database import Database, StoreError
-from tradewind.recorder.store.queries import PAGE, PHASES, BadCursor, Home, Wanted, purge_some
+from tradewind.recorder.store.queries import PAGE, PHASES, BadCursor, Home, Wanted, purge_some, runs
 
 audit = logging.getLogger("tradewind.audit")
 TOKEN = "X-Tradewind-Token"  # noqa: S105 - the name of a header
@@ -33,6 +35,8 @@ READERS = 4
 """Queries at once."""
 WAITING = 64
 """Requests that may wait for one."""
+PART = 2**20
+"""Bytes of a log in an answer, at least one piece."""
 NO_UID = "none"
 """No row has this namespace uid."""
 MOMENT = Annotated[int, Field(ge=0, le=2**53)]
@@ -68,6 +72,19 @@ class PageQuery(Query):
     """What to add to each run, joined by commas: tasks, edits, object."""
 
 
+class LogsQuery(Query):
+    """The logs of a run."""
+
+    task: Annotated[str, Field(max_length=253)] = ""
+
+
+class LogQuery(Query):
+    """A part of a log."""
+
+    id: Annotated[int, Field(ge=0, le=2**53)]
+    first: Annotated[int, Field(ge=0, le=2**31)] = 0
+
+
 class Refused(Exception):
     """A request that is not answered; the message says why."""
 
@@ -85,8 +102,10 @@ class Api:
         gate: Gate,
         origins: Origins,
         in_writer: Callable[..., Awaitable[Any]],
+        folder: Path | None = None,
     ) -> None:
-        """`in_writer` calls a function in the thread that writes."""
+        """`in_writer` calls a function in the thread that writes. `folder` has the logs, if they are collected."""
+        self._folder = folder
         self._database, self._gate, self._origins, self._in_writer = database, gate, origins, in_writer
         self.listener = BoundedListener(BOUNDS)
         self._threads = ThreadPoolExecutor(READERS, "recorder-reader")
@@ -97,7 +116,12 @@ class Api:
         """Serves while the context is open."""
         app = web.Application()
         app.add_routes(
-            [web.get("/v1/runs", self._answered(self.list)), web.post("/v1/purge", self._answered(self.purge))]
+            [
+                web.get("/v1/runs", self._answered(self.list)),
+                web.get("/v1/logs", self._answered(self.logs)),
+                web.get("/v1/log", self._answered(self.log)),
+                web.post("/v1/purge", self._answered(self.purge)),
+            ]
         )
         async with self.listener.serve(app, port, context):
             yield
@@ -111,6 +135,28 @@ class Api:
             raise Refused(400, f"parts: {', '.join(sorted(unknown))}: write some of {', '.join(sorted(answers.PARTS))}")
         wanted = await self._wanted(_token(http), "list", query)
         return await self._read(answers.page, self._database, wanted, query.limit, query.after, parts)
+
+    async def logs(self, http: web.Request) -> Any:
+        """The logs of a run, or of one of its tasks, for who may read logs of pods: what there is, and what is missing."""
+        query = _parsed(LogsQuery, dict(http.query))
+        wanted = await self._wanted(_token(http), "logs", query)
+        found = (await self._read(runs, self._database, wanted, 1)).runs
+        if not found:
+            return {"logs": []}
+        run = found[0].row
+        logs = await self._read(logs_of, self._database, run["namespace"], run["uid"], query.task)
+        return {"run": run["name"], "uid": run["uid"], "logs": [log.data() for log in logs]}
+
+    async def log(self, http: web.Request) -> Any:
+        """A part of a log: the pieces from `first`, up to PART bytes, as text with a byte a character, and the number of the next piece."""
+        query = _parsed(LogQuery, dict(http.query))
+        wanted = await self._wanted(_token(http), "logs", query)
+        homes = wanted.homes or []
+        found = await self._read(part_of, self._database, self._folder, query.id, query.first, PART, homes)
+        if found is None:
+            raise Refused(404, "there is no such log")
+        data, more = found
+        return {"text": data.decode("latin-1"), "next": more}
 
     async def purge(self, http: web.Request) -> Any:
         """Deletes runs from the record, for who may delete DAGRuns."""
@@ -136,7 +182,7 @@ class Api:
         everywhere = await self._gate.may(token, verb, EVERYWHERE)
         if not everywhere and not (query.namespace and await self._gate.may(token, verb, query.namespace)):
             place = f"namespace {query.namespace}" if query.namespace else "all namespaces: name one with -n"
-            raise Refused(403, f"you may not {verb} dagruns.tradewind.dev in {place}")
+            raise Refused(403, f"you may not {WORDS[verb]} in {place}")
         homes = None
         if query.namespace:
             uid = None if everywhere else await self._origins.current(query.namespace) or NO_UID

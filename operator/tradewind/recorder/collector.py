@@ -235,6 +235,10 @@ class Collector:
         self.positions: dict[str, Position] = {}
         self._thread = ThreadPoolExecutor(1, "recorder-writer")
         self.epoch = 0
+        self.began_again: Callable[[], None] = lambda: None
+        """Called when all is read again."""
+        self.fresh = True
+        """Whether the store knows nothing of this cluster's versions."""
 
     async def resume(self, current: int) -> None:
         """Continues where the store is, if that was a moment ago in this cluster; else everything is listed. `current` is the newest version
@@ -246,6 +250,7 @@ class Collector:
             self.epoch += 1
             log.warning("another cluster, or etcd was restored to an older version: all runs are read again")
             return
+        self.fresh = not stored
         recent = self._clock() * 1_000 - RECENT * 1_000
         if len(mine) == len(self._namespaces) and all(position.at >= recent for position in mine.values()):
             self.watch.resume({name: position.version for name, position in mine.items()})
@@ -254,6 +259,7 @@ class Collector:
     def begin_again(self) -> None:
         """Reads all runs again: the API server's versions have begun again below those seen before."""
         self._again.set()
+        self.began_again()
 
     @property
     def reached(self) -> int | None:

@@ -13,7 +13,7 @@ from tradewind.control.shared.access_review import i_may
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import Unauthorized
-from tradewind.kube.resources import RUNS, SELF
+from tradewind.kube.resources import PODS, RUNS, SELF
 from tradewind.plan.capacity.token_bucket import Bucket
 
 LASTS = 60.0
@@ -25,7 +25,13 @@ RATE = 50.0
 AT_ONCE = 16
 EVERYWHERE = ""
 """The namespace of a question about all namespaces."""
-GROUP = RUNS.api_version.partition("/")[0]
+_RUNS = {"group": RUNS.api_version.partition("/")[0], "resource": RUNS.plural}
+RIGHTS = {
+    "list": {"verb": "list", **_RUNS},
+    "delete": {"verb": "delete", **_RUNS},
+    "logs": {"verb": "get", "group": "", "resource": PODS.plural, "subresource": "log"},
+}
+WORDS = {"list": "list dagruns.tradewind.dev", "delete": "delete dagruns.tradewind.dev", "logs": "get pods/log"}
 
 
 class Busy(Exception):
@@ -53,7 +59,7 @@ class Gate:
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def may(self, token: str, verb: str, namespace: str) -> bool:
-        """Whether the token's owner may `list` or `delete` DAGRuns in a namespace, or EVERYWHERE. Raises Unauthorized, Busy, and other
+        """Whether the token's owner has a right of RIGHTS in a namespace, or EVERYWHERE. Raises Unauthorized, Busy, and other
         errors of the API."""
         return (await self._answer(token, verb, namespace)).allowed
 
@@ -81,8 +87,8 @@ class Gate:
             raise Unauthorized(401, "Unauthorized", "the token is not one")
         async with Client(replace(self._connection, authorization=lambda: f"Bearer {token}"), 10.0) as client:
             if verb:
-                asked = {"verb": verb, "group": GROUP, "resource": RUNS.plural}
-                return Answer(await i_may(client, **asked, **({"namespace": namespace} if namespace else {})), "")
+                where = {"namespace": namespace} if namespace else {}
+                return Answer(await i_may(client, **RIGHTS[verb], **where), "")
             body = {"apiVersion": SELF.api_version, "kind": SELF.kind}
             info = (orjson.loads(await client.create(SELF, "", body)).get("status") or {}).get("userInfo") or {}
             return Answer(True, str(info.get("username") or ""))

@@ -5,6 +5,9 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from tradewind import metrics
 from tradewind.control.shared.task_groups import tasks
@@ -15,6 +18,8 @@ from tradewind.recorder import self_signed
 from tradewind.recorder.api import Api
 from tradewind.recorder.collector import Collector, PacedClient
 from tradewind.recorder.gate import Gate
+from tradewind.recorder.logs.collector import LogCollector
+from tradewind.recorder.logs.shelf import EXPIRED, Shelf
 from tradewind.recorder.origin import Origins
 from tradewind.recorder.store.database import Database, StoreError
 from tradewind.recorder.store.queries import PURGED, expire
@@ -29,6 +34,16 @@ MEASURE = 5.0
 """Seconds between two updates of the metrics."""
 
 
+@dataclass(frozen=True, slots=True)
+class LogOptions:
+    """That logs are collected."""
+
+    folder: Path
+    """Where they are stored, in files."""
+    keep: float = 30 * 86_400.0
+    """Seconds for which a log stays."""
+
+
 class Recorder:
     """One recorder process: `run` it until it is cancelled."""
 
@@ -41,10 +56,15 @@ class Recorder:
         watermark: tuple[str, str],
         keep: float,
         port: int | None = None,
+        logs: LogOptions | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`paced` reads runs and may pause for long; `client` does all else. `watermark` is the ConfigMap's namespace and name, `keep` the seconds
-        for which a run stays on record after its end, `port` that of the read API, if there is to be one."""
+        for which a run stays on record after its end, `port` that of the read API, if there is to be one. With `logs`,
+        these are collected too. Raises StoreError."""
+        self._shelf = Shelf(logs.folder, database) if logs else None
+        self._log_options = logs
+        self.logs: LogCollector | None = None
         self._port = port
         self._paced, self._client, self._database, self._watermark = paced, client, database, watermark
         self._namespaces: Sequence[str | None] = tuple(namespaces) or (None,)
@@ -56,10 +76,13 @@ class Recorder:
     async def run(self) -> None:
         """Works. Never returns."""
         collector, publisher, origins = await self._begin()
-        work = [collector.run(), publisher.run(), self._expire(), self._measure(collector)]
+        work = [collector.run(), publisher.run(), self._expire(collector), self._measure(collector)]
+        if self.logs:
+            work.append(self.logs.run())
         async with contextlib.AsyncExitStack() as stack:
             if self._port is not None:
-                api = Api(self._database, Gate(self._client.connection), origins, collector.in_writer)
+                folder = self._log_options.folder if self._log_options else None
+                api = Api(self._database, Gate(self._client.connection), origins, collector.in_writer, folder)
                 await stack.enter_async_context(api.serve(self._port, await asyncio.to_thread(self_signed.context)))
             running = await stack.enter_async_context(tasks(work))
             await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -82,7 +105,20 @@ class Recorder:
                 log.warning("the recorder can't begin yet: %s", error)
                 await asyncio.sleep(AGAIN)
         self.collector = collector
-        self.publisher = Publisher(self._client, self._watermark, collector, cluster, first, clock=self._clock)
+        if self._shelf:
+            client, write = self._client, collector.in_writer
+            logs = LogCollector(client, self._database, self._shelf, origins, write, self._namespaces, self._clock)
+            self.logs, collector.began_again = logs, logs.begin_again
+        self.publisher = Publisher(
+            self._client,
+            self._watermark,
+            collector,
+            cluster,
+            first,
+            collector.fresh,
+            lambda: self.logs.reached if self.logs else 0,
+            self._clock,
+        )
         return collector, self.publisher, origins
 
     async def _cluster(self, first: str | None) -> str:
@@ -106,27 +142,26 @@ class Recorder:
             "ok" if self.collector.watch.synced.is_set() else "runs are not known yet",
         )
 
-    async def _expire(self) -> None:
+    async def _expire(self, collector: Collector) -> None:
         while True:
-            before = round((self._clock() - self._keep) * 1_000)
             try:
-                gone = await self._expire_some(before)
-                total = gone
-                while gone == PURGED:
-                    gone = await self._expire_some(before)
-                    total += gone
-                if total:
-                    log.info("%d runs were deleted from the record: they ended longer ago than --keep", total)
+                await self._expire_all(collector, self._keep, PURGED, expire, self._database)
+                if self._shelf and self._log_options:
+                    await self._expire_all(collector, self._log_options.keep, EXPIRED, self._shelf.expire)
             except StoreError as error:
-                log.warning("old runs can't be deleted from the record: %s", error)
+                log.warning("what is old can't be deleted from the record: %s", error)
             await asyncio.sleep(EXPIRY)
 
-    async def _expire_some(self, before: int) -> int:
-        assert self.collector is not None  # noqa: S101 - it has begun
-        return await self.collector.in_writer(expire, self._database, before)
+    async def _expire_all(
+        self, collector: Collector, keep: float, most: int, function: Callable[..., int], *arguments: Any
+    ) -> None:
+        """Deletes what is older than `keep` seconds, `most` at once."""
+        before = round((self._clock() - keep) * 1_000)
+        while await collector.in_writer(function, *arguments, before) == most:
+            pass
 
     async def _measure(self, collector: Collector) -> None:
-        written = unreadable = 0
+        written = unreadable = stored = incomplete = 0
         while True:
             progress = collector.progress
             metrics.recorded_runs.inc(progress.written - written)
@@ -137,10 +172,19 @@ class Recorder:
             metrics.recorder_lag.set(max(0.0, self._clock() - oldest / 1_000) if oldest is not None else 0)
             failing = progress.failed_at
             metrics.recorder_failing.set(time.monotonic() - failing if failing is not None else 0)
+            if self.logs:
+                metrics.recorded_logs.inc(self.logs.stored - stored)
+                metrics.recorded_logs_incomplete.inc(self.logs.incomplete - incomplete)
+                metrics.recorder_logs_waiting.set(self.logs.waiting)
+                stored, incomplete = self.logs.stored, self.logs.incomplete
             metrics.recorder_bytes.set(await asyncio.to_thread(self._database.size))
             await asyncio.sleep(MEASURE)
 
     def close(self) -> None:
         """Ends its threads."""
+        if self.logs:
+            self.logs.close()
         if self.collector:
             self.collector.close()
+        if self._shelf:
+            self._shelf.close()

@@ -36,12 +36,14 @@ class Publisher:
         collector: Collector,
         cluster: str,
         first: str | None = None,
+        fresh: bool = True,
         logs: Callable[[], int] = lambda: 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`place` is the ConfigMap's namespace and name, `first` a namespace whose runs are watched; `logs` returns up to where logs are stored."""
+        """`place` is the ConfigMap's namespace and name, `first` a namespace whose runs are watched; `logs` returns up to where logs are stored. `fresh`: the store is new, or
+        the versions have begun again, so that what was published before is not true of it."""
         self._client, self._place, self._collector, self._cluster = client, place, collector, cluster
-        self._first, self._logs, self._clock = first, logs, clock
+        self._first, self._logs, self._clock, self._fresh = first, logs, clock, fresh
         self._stored: Object | None = None
         self._published_at = float("-inf")
         self._mark: Watermark | None = None
@@ -59,12 +61,16 @@ class Publisher:
     async def publish(self, mark: Watermark) -> None:
         """Writes it once. What fails is tried again with the next one. Over another write than its own last one nothing is written before
         it is clear that the versions go on: after a restore they name other things."""
+        asked = mark
         try:
             if self._stored is None:
                 self._stored = await self._client.get(CONFIG_MAPS, *self._place)
                 if await newest_version(self._client, self._first) < mark.runs:
                     self._restart()
                     return
+            if not self._fresh:  # What is stored stays so, while this process still finds out where it is.
+                before = read(self._stored)
+                mark = Watermark(max(mark.runs, before.runs), max(mark.logs, before.logs))
             meta = self._stored["metadata"]
             body = {
                 **self._stored,
@@ -85,11 +91,11 @@ class Publisher:
                 log.warning("the watermark can't be published: %s", words)
             self.trouble = words
             return
-        self.trouble, self._mark, self._published_at = "", mark, self._clock()
+        self.trouble, self._mark, self._published_at, self._fresh = "", asked, self._clock(), False
         metrics.recorder_published.set(self._published_at)
         if max(mark) and read(self._stored) != mark:
             self._restart()
 
     def _restart(self) -> None:
-        self._stored = self._mark = None
+        self._stored, self._mark, self._fresh = None, None, True
         self._collector.begin_again()

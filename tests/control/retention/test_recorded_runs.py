@@ -22,6 +22,7 @@ class Server(Client):
 
     def __init__(self, runs: int = 0) -> None:
         super().__init__(Connection("http://nowhere"))
+        self.logs = 0
         self.runs, self.gone, self.asked = runs, list[str](), list[tuple[Resource, str, str]]()
         self.error: ApiError | None = None
 
@@ -30,7 +31,7 @@ class Server(Client):
         if self.error:
             raise self.error
         meta = {"uid": "u", "resourceVersion": "900"}
-        return {"metadata": meta, "data": data(Watermark(self.runs), "u", "cluster", "")}
+        return {"metadata": meta, "data": data(Watermark(self.runs, self.logs), "u", "cluster", "")}
 
     async def delete(self, resource: Resource, namespace: str, name: str, *_: Any, **options: Any) -> dict[str, Any]:
         self.gone.append(name)
@@ -93,3 +94,11 @@ async def test_what_exceeds_the_limits_is_deleted_with_an_event() -> None:
     ((kind, namespace, name, uid, reason, words),) = events.posted
     assert (kind, namespace, name, uid, reason) == ("DAG", "ns", "d", "dag-uid", "DeletedUnrecorded")
     assert "r10 first" in words
+
+
+async def test_where_logs_are_collected_runs_wait_for_these_too() -> None:
+    server = Server(900 - 1)
+    server.logs = 20
+    reconciler = history(server, Recorded(server, RecorderOptions("tw", logs=True)))
+    await reconciler.reconcile(("ns", "d"))
+    assert server.gone == ["r10", "r20"]

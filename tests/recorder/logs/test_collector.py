@@ -260,3 +260,15 @@ async def test_while_the_store_is_away_a_log_is_tried_again(
         async with tasks([collector.run()]):
             await until(lambda: "p" in here.stored())
         assert here.text("p") == b"kept\n" and tries == 4
+
+
+async def test_begun_again_nothing_counts_as_stored_until_all_pods_are_listed(
+    database: Database, tmp_path: Path
+) -> None:
+    async with cluster(database, tmp_path) as here:
+        collector = here.collector()
+        async with tasks([collector.run()]):
+            await until(lambda: collector.reached > 0)
+            collector.begin_again()
+            assert collector.reached == 0
+            await until(lambda: collector.reached > 0)

@@ -1,7 +1,7 @@
 """A log as gzip members: to the byte, whatever was printed."""
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -49,7 +49,15 @@ def test_a_damaged_piece_is_named(member: bytes) -> None:
         unpacked(member, 3)
 
 
-def test_lines_over_pieces_are_whole_and_very_long_ones_come_in_parts() -> None:
-    assert list(lines_of([b"a\nb", b"c\n", b"d"])) == [b"a", b"bc", b"d"]
-    found = list(lines_of([b"x" * RAW] * 9))
+async def lines(*found: bytes) -> list[bytes]:
+    async def each() -> AsyncIterator[bytes]:
+        for piece in found:
+            yield piece
+
+    return [line async for line in lines_of(each())]
+
+
+async def test_lines_over_pieces_are_whole_and_very_long_ones_come_in_parts() -> None:
+    assert await lines(b"a\nb", b"c\n", b"d") == [b"a", b"bc", b"d"]
+    found = await lines(*[b"x" * RAW] * 9)
     assert b"".join(found) == b"x" * RAW * 9 and max(map(len, found)) <= LONGEST + RAW

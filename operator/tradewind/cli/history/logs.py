@@ -1,15 +1,20 @@
 """Logs that were recorded."""
 
+import contextlib
+import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
+from tradewind.cli.history.remote import PLACE, Remote
 from tradewind.cli.history.source import Asked, folder
 from tradewind.cli.views.log_label import label
+from tradewind.kube.client import Client
 from tradewind.recorder.folder import open_history
-from tradewind.recorder.logs.shelf import StoredLog, logs_of, read
+from tradewind.recorder.logs.shelf import logs_of, read
 from tradewind.recorder.store.database import StoreError
 
 LONGEST = 1024 * 1024
@@ -24,44 +29,72 @@ WHY = {
 
 
 async def print_stored(data: Path, namespace: str | None, run: str, task: str, tail: int | None, show: Show) -> None:
-    """Shows the recorded logs of a run. Raises ClickException."""
+    """Shows the logs of a run that a folder has. Raises ClickException."""
     with folder(data) as source:
         found = (await source.page(Asked(namespace, run=run), 1, "", ()))["runs"]
     if not found:
         raise click.ClickException(f"no run {run} is on record in {data}")
     try:
-        database = open_history(data)
-        try:
-            logs = logs_of(database, found[0]["namespace"], found[0]["uid"], task)
-            if not logs:
+        with contextlib.closing(open_history(data)) as database:
+            logs = [log.data() for log in logs_of(database, found[0]["namespace"], found[0]["uid"], task)]
+
+            async def pieces(log: int) -> AsyncIterator[bytes]:
+                for piece in read(database, data, log):
+                    yield piece
+
+            if not await _print_all(logs, pieces, task, tail, show):
                 what = f"task {task} of run {run}" if task else f"run {run}"
                 raise click.ClickException(f"{what} has no recorded logs: its tasks need no pods, or none has begun")
-            several = len({log.task for log in logs}) > 1 or not task
-            for log in logs:
-                again = sum(other.task == log.task for other in logs) > 1
-                before = label(log.task, log.attempt, again) if several or again else ""
-                _print(before, log, read(database, data, log.id), tail, show)
-        finally:
-            database.close()
     except (StoreError, ValueError) as error:
         raise click.ClickException(str(error)) from None
 
 
-def _print(before: str, log: StoredLog, pieces: Iterable[bytes], tail: int | None, show: Show) -> None:
-    lines: Iterable[str] = (line.decode(errors="replace") for line in lines_of(pieces))
-    for line in lines if tail is None else deque(lines, tail):
-        if line or not before:
-            show(before, [line])
-    if not log.complete:
-        show(before, [f"(this log is not complete: {WHY.get(log.reason, log.reason)})"])
+async def print_remote(client: Client, namespace: str, run: str, task: str, tail: int | None, show: Show) -> bool:
+    """Shows the logs of a run that the recorder of the cluster has. Returns False if there are none, or no recorder that answers."""
+    try:
+        named = os.environ.get("TRADEWIND_RECORDER", "").partition("/")
+        remote = Remote(client, (named[0], named[2]) if named[2] else PLACE, os.environ.get("TRADEWIND_TOKEN", ""))
+        logs = await remote.logs(Asked(namespace, run=run), task)
+    except click.ClickException:
+        return False
+
+    def pieces(log: int) -> AsyncIterator[bytes]:
+        return remote.log(namespace, log)
+
+    return await _print_all(logs, pieces, task, tail, show)
 
 
-def lines_of(pieces: Iterable[bytes]) -> Iterator[bytes]:
+async def _print_all(
+    logs: Sequence[Mapping[str, Any]],
+    pieces: Callable[[int], AsyncIterator[bytes]],
+    task: str,
+    tail: int | None,
+    show: Show,
+) -> bool:
+    several = len({log["task"] for log in logs}) > 1 or not task
+    for log in logs:
+        again = sum(other["task"] == log["task"] for other in logs) > 1
+        before = label(log["task"], log["attempt"], again) if several or again else ""
+        last: deque[bytes] = deque(maxlen=tail)
+        async for line in lines_of(pieces(log["id"])):
+            if tail is not None:
+                last.append(line)
+            elif line or not before:
+                show(before, [line.decode(errors="replace")])
+        for line in last:
+            show(before, [line.decode(errors="replace")])
+        if not log["complete"]:
+            show(before, [f"(this log is not complete: {WHY.get(log['reason'], log['reason'])})"])
+    return bool(logs)
+
+
+async def lines_of(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """The lines in pieces of a log; one of more than about LONGEST bytes comes in parts."""
     rest = b""
-    for piece in pieces:
+    async for piece in pieces:
         *whole, rest = (rest + piece).split(b"\n")
-        yield from whole
+        for line in whole:
+            yield line
         if len(rest) > LONGEST:
             yield rest
             rest = b""

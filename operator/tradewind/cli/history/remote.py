@@ -1,6 +1,6 @@
 """Recorded runs of a cluster, through the API server's proxy to the recorder's Service."""
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import click
@@ -43,6 +43,20 @@ class Remote:
         """Deletes runs. Raises ClickException."""
         body = {name: int(text) if name in NUMBERS else text for name, text in _query(asked).items()}
         return int((await self._call("POST", "v1/purge", {}, orjson.dumps(body)))["purged"])
+
+    async def logs(self, asked: Asked, task: str) -> list[dict[str, Any]]:
+        """The logs of a run, as `StoredLog.data`. Raises ClickException."""
+        found = await self._call("GET", "v1/logs", {**_query(asked), **({"task": task} if task else {})})
+        return list(found["logs"])
+
+    async def log(self, namespace: str, number: int) -> AsyncIterator[bytes]:
+        """The pieces of a log. Raises ClickException."""
+        first: int | None = 0
+        while first is not None:
+            query = {"namespace": namespace, "id": str(number), "first": str(first)}
+            found = await self._call("GET", "v1/log", query)
+            yield str(found["text"]).encode("latin-1")
+            first = found["next"]
 
     async def _call(self, method: str, path: str, query: dict[str, str], body: bytes | None = None) -> dict[str, Any]:
         namespace, name = self._place

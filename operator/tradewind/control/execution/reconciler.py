@@ -40,6 +40,7 @@ from tradewind.control.podless.work import Worker
 from tradewind.control.pods.launcher import PodLauncher
 from tradewind.control.pools.book import PoolBook
 from tradewind.control.pools.holders import Holders
+from tradewind.control.retention.recorded import AGAIN, Recorded
 from tradewind.control.sensors.sensor_tasks import SensorTasks
 from tradewind.control.shared.coalesced_reads import CoalescingReader
 from tradewind.control.shared.event_recorder import EventRecorder
@@ -62,7 +63,7 @@ CLEAN_DELAY = 5.0
 
 class RunReconciler:
     """Reconciles every run. `listener` follows runs, `foreign(run, deleted)` those of other shards, `pool_changed` pools whose status may
-    have changed; `backfilled(run)` returns whether a backfill made a run."""
+    have changed; `backfilled(run)` returns whether a backfill made a run. With `recorded`, pods wait until their logs are stored."""
 
     def __init__(
         self,
@@ -80,6 +81,7 @@ class RunReconciler:
         owned: Owned = WHOLE,
         egress: EgressPolicy = USUAL,
         clock: Callable[[], float] = time.time,
+        recorded: Recorded | None = None,
     ) -> None:
         self._client, self._clock = client, clock
         table = self.table = RunTable()
@@ -138,7 +140,7 @@ class RunReconciler:
         self._binder = RunBinder(client, table, self.pods, beginner, self._writer)
         self._observer = Observer(revisions, table, self.feed, self.podless, self._writer, egress, clock)
         self._starter = PodStarter(launcher, self.book, self.pods)
-        self._remover = PodRemover(client, revisions, self.pods)
+        self._remover = PodRemover(client, revisions, self.pods, recorded, clock)
         self._ender = Ender(client, revisions, self._remover, self.podless, self._writer.save, self.queue.add_at, clock)
 
     async def reconcile(self, uid: str) -> None:
@@ -264,7 +266,9 @@ class RunReconciler:
             if asyncio.get_running_loop().time() < written_at + CLEAN_DELAY:
                 self.queue.add_at(run.uid, written_at + CLEAN_DELAY)
                 return
-            await self._remover.clean(state)
+            if not await self._remover.clean(state):
+                self.queue.add_after(run.uid, AGAIN)
+                return
         self.feed.forget(run)
 
     def failed(self, uid: str, error: Exception) -> float | None:

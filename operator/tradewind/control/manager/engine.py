@@ -89,6 +89,7 @@ class Engine:
         runs are deleted when they are on record."""
         self._dag_metrics = dag_metrics or DAGMetrics()
         self.host = host or Host(Evaluator())
+        recorded = Recorded(client, recorder) if recorder else None
         self._client, self._namespaces, self._identity, self._owned = client, namespaces, identity, owned
         self.events = EventRecorder(client, clock)
         revisions = Revisions(client)
@@ -111,6 +112,7 @@ class Engine:
             owned,
             egress,
             clock,
+            recorded,
         )
         self.pools = PoolReconciler(client, self.runs.book, clock)
 
@@ -133,7 +135,7 @@ class Engine:
             self.runs.states.__contains__,
             self.triggers.when_settled,
             clock,
-            Recorded(client, recorder) if recorder else None,
+            recorded,
             self.events,
         )
         self._listeners: Sequence[RunListener] = (

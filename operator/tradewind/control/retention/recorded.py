@@ -26,6 +26,8 @@ class RecorderOptions:
     """Of the ConfigMap."""
     name: str = NAME
     limits: Unrecorded = Unrecorded()
+    logs: bool = False
+    """Whether it collects logs too: then runs and pods wait for them."""
 
 
 class Recorded:
@@ -35,6 +37,7 @@ class Recorded:
         """`clock` returns monotonic seconds."""
         self._client, self._options, self._clock = client, options, clock
         self.limits = options.limits
+        self.logs = options.logs
         self._mark, self._read = NOTHING, float("-inf")
         self._trouble = ""
         self._lock = asyncio.Lock()
@@ -45,6 +48,11 @@ class Recorded:
             if self._clock() >= self._read + FRESH:
                 self._mark, self._read = await self._get(), self._clock()
             return self._mark
+
+    async def runs(self) -> int:
+        """The version up to which all runs, and their logs if these are collected, are on record."""
+        mark = await self.mark()
+        return min(mark) if self.logs else mark.runs
 
     async def _get(self) -> Watermark:
         try:

@@ -101,7 +101,7 @@ class HistoryReconciler:
         if run.final and not deleted and not run.deleting:
             grace, caller = REPEATS if run.how == "event" else GRACE, run.caller.uid if run.caller else ""
             done = run.phase == "Succeeded"
-            ended = EndedRun(_ended(run), run.version, done, grace, caller, run.moment, run.created, run.partial)
+            ended = EndedRun(ended_at(run), run.version, done, grace, caller, run.moment, run.created, run.partial)
             self._past[key][run.name] = ended
             if (run.namespace, run.home) in self._rules:
                 self.queue.add_after(key, SWEEP_DELAY)
@@ -146,7 +146,7 @@ class HistoryReconciler:
         """The runs that need not wait for the recorder, and the names of those among them that are not on record."""
         if self._recorded is None or not found:
             return found, frozenset()
-        up_to = (await self._recorded.mark()).runs
+        up_to = await self._recorded.runs()
         free, lost, waiting = released(found, up_to, self._recorded.limits, now)
         if waiting:
             self.queue.add_after(key, AGAIN)
@@ -174,7 +174,7 @@ class HistoryReconciler:
             del past[item.name]
 
 
-def _ended(run: Run) -> int:
+def ended_at(run: Run) -> int:
     """Epoch seconds of its end; the creation of a run that was ended by hand without a timestamp."""
     try:
         return int(datetime.fromisoformat(str(run.status.get("finishedAt"))).timestamp())

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from tradewind.control.pods.labels import attempt_of
+from tradewind.control.shared.task_groups import tasks
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Invalid, NotFound
 from tradewind.kube.labels import RUN, RUN_UID
@@ -116,13 +117,28 @@ class LogCollector:
         self._done: dict[str, int] = {}
         """Pods with a log on record that still exist, with the version of their end."""
         self._reached: dict[str, int] = {}
+        self._again = asyncio.Event()
         self._places = {follow: asyncio.Semaphore(AT_ONCE) for follow in (False, True)}
         self.stored = 0
         self.incomplete = 0
 
     async def run(self) -> None:
         """Watches and stores. Never returns."""
-        await self.watch.run()
+        while True:
+            async with tasks([self.watch.run()]) as (watching,):
+                again = asyncio.ensure_future(self._again.wait())
+                await asyncio.wait([watching, again], return_when=asyncio.FIRST_COMPLETED)
+                again.cancel()
+                if watching.done():
+                    watching.result()
+            self._again.clear()
+            self._reached.clear()
+            self.watch = _PodWatch(self._client, self._namespaces, self._seen, self._passed)
+
+    def begin_again(self) -> None:
+        """Lists all pods again: the API server's versions have begun again below those seen before."""
+        self._reached.clear()
+        self._again.set()
 
     def close(self) -> None:
         """Stops reading. What is not stored yet is read again by the next collector."""
@@ -133,7 +149,7 @@ class LogCollector:
     @property
     def reached(self) -> int:
         """The version up to which the logs of all pods that had ended are on record; 0 while that is not known."""
-        if len(self._reached) < len(self._namespaces):
+        if self._again.is_set() or len(self._reached) < len(self._namespaces):
             return 0
         seen = min(self._reached.values())
         return max(0, min((work.version - 1 for work in self._work.values()), default=seen))
@@ -255,8 +271,8 @@ class LogCollector:
         for namespace in self._namespaces:
             async for raw in items(self._client, PODS, namespace, 100, labelSelector=RUN_UID):
                 self._seen(_pod(raw), deleted=False)
-        while tasks := [work.task for work in self._work.values() if work.task]:
-            await asyncio.wait(tasks)
+        while reading := [work.task for work in self._work.values() if work.task]:
+            await asyncio.wait(reading)
 
 
 def _said_its_end(pod: Pod) -> bool:

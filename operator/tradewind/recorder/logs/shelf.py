@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from tradewind.model.duration import stamp
 from tradewind.recorder.logs.pieces import Piece, unpacked
 from tradewind.recorder.store.database import Cursor, Database, StoreError
+from tradewind.recorder.store.queries import Home
 
 FOLDER = "logs"
 SEGMENT = 64 * 2**20
@@ -220,15 +221,39 @@ def read(database: Database, folder: Path, log: int, first: int = 0) -> Iterator
     """The pieces of a log from the one with the number `first`, as they were printed. Raises StoreError, and ValueError for a damaged one."""
     with database.reading() as cursor:
         spans = _spans(database, cursor, log, first)
-    for place in spans:
-        path = folder / FOLDER / f"{place.segment:08}.seg"
-        try:
-            with path.open("rb") as file:
-                file.seek(place.place)
-                member = file.read(place.size)
-        except OSError as error:
-            raise StoreError(f"{path}: {error.strerror or error}") from None
-        yield unpacked(member, place.bytes)
+    for span in spans:
+        yield _piece(folder, span)
+
+
+def part_of(
+    database: Database, folder: Path | None, log: int, first: int, most: int, homes: Sequence[Home]
+) -> tuple[bytes, int | None] | None:
+    """The pieces of a log from the one with the number `first`: as many as fit into `most` bytes, or one; and the number of the next piece,
+    None at the end. None for a log that is not in one of `homes`, if there are any. Raises StoreError, and ValueError for a damaged one."""
+    with database.reading() as cursor:
+        cursor.execute(database.sql("select namespace, namespace_uid from log where id = ?"), (log,))
+        row = cursor.fetchone()
+        inside = row is not None and any(home.name == row[0] and home.uid in (None, row[1]) for home in homes)
+        if row is None or folder is None or (homes and not inside):
+            return None
+        spans = _spans(database, cursor, log, first)
+    data = b""
+    for number, span in enumerate(spans, first):
+        if data and len(data) + span.bytes > most:
+            return data, number
+        data += _piece(folder, span)
+    return data, None
+
+
+def _piece(folder: Path, span: Span) -> bytes:
+    path = folder / FOLDER / f"{span.segment:08}.seg"
+    try:
+        with path.open("rb") as file:
+            file.seek(span.place)
+            member = file.read(span.size)
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror or error}") from None
+    return unpacked(member, span.bytes)
 
 
 def _spans(database: Database, cursor: Cursor, log: int, first: int) -> list[Span]:
