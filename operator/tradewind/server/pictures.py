@@ -162,8 +162,9 @@ class Pictures:
             return await self._view(caller, kept, body, run, fresh)
 
     async def _view(self, caller: Caller, kept: _Kept, body: Object, run: Run, fresh: bool) -> View:
-        if run.final and kept.view and kept.view.run.version == run.version:
-            return kept.view
+        known = kept.view.run if kept.view else None
+        if kept.view and known and (known.version > run.version or (run.final and known.version == run.version)):
+            return kept.view  # Another request has read a newer version meanwhile, or it never changes.
         pods, count, partial = await self._pods(caller, kept, run)
         version = f"{run.version}-{count}"
         if kept.view and (kept.view.version == version or (not fresh and self._soon(kept, kept.view, run))):
