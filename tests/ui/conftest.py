@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from ui.answers import World
 from ui.stand_in import StandIn
 
+expect.set_options(timeout=30_000)  # A busy machine is no failure.
 ROOT = Path(__file__).parents[2]
 UI = ROOT / "ui"
 AXE = UI / "node_modules/axe-core/axe.min.js"

@@ -87,6 +87,7 @@ def test_without_the_token_the_page_says_how_to_get_a_link(browser: Browser, pro
     with visiting(browser) as visit:
         visit.page.goto(f"{product.address}/runs")
         expect(visit.page.get_by_role("heading", level=1)).to_contain_text("needs a link")
+        expect(visit.page.locator("main")).to_contain_text("tradewind ui")
 
 
 def test_a_run_is_started_followed_decided_and_retried(signed: Visit, product: Product) -> None:

@@ -67,6 +67,14 @@ def test_a_link_with_a_token_is_traded_for_a_cookie_and_leaves_no_trace(visit: V
     assert not any("secret" in url for url in visit.requests)
 
 
+def test_the_title_and_the_focus_follow_the_screen(visit: Visit, server: Server) -> None:
+    page = visit.to(f"{server.address}/runs")
+    expect(page).to_have_title("Runs · Tradewind")
+    page.get_by_role("link", name="leave-forecast-28400000").click()
+    expect(page).to_have_title("leave-forecast-28400000 · Tradewind")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
 def test_an_action_shows_what_it_will_do_before_it_does_it(visit: Visit, server: Server) -> None:
     page = visit.to(server.address + FAILED)
     page.get_by_role("button", name="Retry failed").click()

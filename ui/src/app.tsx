@@ -7,14 +7,15 @@ import { behind, heard, liveness } from "./api/live";
 import { unauthorized, useResource } from "./api/resource";
 import { me, startProblem } from "./api/session";
 import { type Key, LANGUAGES, type Language, language, speak, t } from "./i18n";
-import { Code, Foreign, Icon, type IconName, Trouble } from "./parts/basic";
+import { Code, Foreign, Icon, type IconName, Trouble, Words } from "./parts/basic";
 import { Dialog } from "./parts/dialog";
 import { Search, search } from "./parts/search";
 import { type Theme, theme, type Zone, zone } from "./prefs";
 import { help, startKeys } from "./router/keys";
-import { go, namespace, place, queried, segments, to } from "./router/router";
+import { go, namespace, queried, segments, to } from "./router/router";
 import { Current } from "./router/screens";
 import { age, now } from "./text/time";
+import { visible } from "./text/visible";
 
 const NAV: { path: string; key: Key; icon: IconName }[] = [
   { path: "", key: "nav.overview", icon: "overview" },
@@ -30,7 +31,10 @@ const NAV: { path: string; key: Key; icon: IconName }[] = [
 
 export function App() {
   useEffect(startKeys, []);
-  if (unauthorized.value) return <SignIn />;
+  useEffect(() => {
+    document.title = title(segments.value);
+  }, [segments.value, language.value]);
+  if (unauthorized.value !== null) return <SignIn />;
   return (
     <div class="shell">
       <a class="skip" href="#main" onClick={toMain}>
@@ -40,12 +44,20 @@ export function App() {
       <Nav />
       <main id="main" tabIndex={-1}>
         <Away />
+        <Problems />
         {startProblem.value && !me.value ? <Trouble error={startProblem.value} /> : <Current />}
       </main>
       {search.value && <Search />}
       {help.value && <Keys />}
     </div>
   );
+}
+
+/** The title of the window: what the address names, then the product. */
+function title(parts: string[]): string {
+  const entry = NAV.find((one) => one.path === (parts[0] ?? ""));
+  const name = parts.length > 2 ? parts[2]! : entry ? t(entry.key) : "";
+  return [visible(name).slice(0, 120), t("app.name")].filter(Boolean).join(" · ");
 }
 
 function toMain(event: Event): void {
@@ -59,6 +71,20 @@ function Away() {
   return (
     <div class="away" role="status">
       {t("away.banner", { ago: age(heard.value, now.value) })}
+    </div>
+  );
+}
+
+function Problems() {
+  const problems = me.value?.problems ?? [];
+  if (problems.length === 0) return null;
+  return (
+    <div class="notice" role="note">
+      {problems.map((problem) => (
+        <p key={problem.words}>
+          <Words text={problem.words} />
+        </p>
+      ))}
     </div>
   );
 }
@@ -279,10 +305,14 @@ function Keys() {
 }
 
 function SignIn() {
-  void place.value;
   return (
     <main class="signin">
       <h1>{t("signin.title")}</h1>
+      {unauthorized.value && (
+        <p>
+          <Words text={unauthorized.value} />
+        </p>
+      )}
       <p>{t("signin.text")}</p>
       <Code text="tradewind ui" label="$" />
     </main>

@@ -20,7 +20,8 @@ interface Kept {
 const KEPT = 40;
 const kept = new Map<string, Kept>();
 
-export const unauthorized = signal(false);
+/** What the server said when it did not know the session; null while it does. */
+export const unauthorized = signal<string | null>(null);
 
 function keep(path: string, value: Kept): void {
   kept.delete(path);
@@ -66,7 +67,7 @@ export function useResource<T>(path: string | null, topics: string[] = []): Reso
       } catch (error) {
         if (gone.signal.aborted) return;
         const failed = error instanceof Failed ? error : new Failed({ title: String(error), detail: "", status: 0 });
-        if (failed.problem.status === 401) unauthorized.value = true;
+        if (failed.problem.status === 401) unauthorized.value = failed.problem.detail;
         if (failed.problem.status === 404) kept.delete(path);
         state.error.value = failed;
         if (failed.problem.status === 0 || failed.problem.status >= 500) retry = setTimeout(load, 4000);

@@ -1,7 +1,7 @@
 /** A dialog over the page: Escape closes it, and the focus goes back to where it was. */
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { t } from "../i18n";
 import { Icon } from "./basic";
 
@@ -19,7 +19,8 @@ export function Dialog({
   wide?: boolean;
 }) {
   const element = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
+    // Before the next key arrives: whoever types on goes on in the dialog.
     const before = document.activeElement as HTMLElement | null;
     const dialog = element.current;
     dialog?.showModal();

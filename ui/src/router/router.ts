@@ -30,7 +30,11 @@ export function go(href: string, replace = false): void {
   history[replace ? "replaceState" : "pushState"](null, "", href);
   const before = place.value.path;
   place.value = here();
-  if (before !== place.value.path) scrollTo(0, 0);
+  if (before !== place.value.path) {
+    scrollTo(0, 0);
+    // What was in focus goes with its screen: reading begins with the new one.
+    document.getElementById("main")?.focus({ preventScroll: true });
+  }
 }
 
 /** The address here with other query values; null takes one away. */

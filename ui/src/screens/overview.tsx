@@ -2,7 +2,6 @@ import { computed } from "@preact/signals";
 import type { Need, OverviewAnswer } from "../api";
 import { withQuery } from "../api/client";
 import { useResource } from "../api/resource";
-import { me } from "../api/session";
 import { t, word } from "../i18n";
 import { Ago, Code, Empty, Foreign, Loaded, Section, Shape, Took, Words } from "../parts/basic";
 import { DagTable } from "../parts/dag_table";
@@ -17,7 +16,6 @@ export function Screen() {
   return (
     <div class="stack">
       <h1 class="visually-hidden">{title.value}</h1>
-      <Problems />
       <Loaded of={overview} rows={10}>
         {(data) =>
           data.dags.length === 0 && data.running.length === 0 && data.needs.length === 0 ? (
@@ -27,20 +25,6 @@ export function Screen() {
           )
         }
       </Loaded>
-    </div>
-  );
-}
-
-function Problems() {
-  const problems = me.value?.problems ?? [];
-  if (problems.length === 0) return null;
-  return (
-    <div class="notice" role="note">
-      {problems.map((problem) => (
-        <p key={problem.words}>
-          <Words text={problem.words} />
-        </p>
-      ))}
     </div>
   );
 }

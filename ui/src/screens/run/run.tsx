@@ -62,7 +62,9 @@ function Head({ answer }: { answer: RunAnswer }) {
         <h1>
           <Foreign text={run.name} bound={260} />
         </h1>
-        <State state={runState(run)} words={run.stopping ? t("runs.stopping") : undefined} />
+        <span role="status">
+          <State state={runState(run)} words={run.stopping ? t("runs.stopping") : undefined} />
+        </span>
         <span class="spread" />
         <RunActions run={run} can={answer.can} />
       </div>
