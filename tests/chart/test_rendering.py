@@ -55,6 +55,7 @@ VALUES: dict[str, dict[str, Any]] = {
             "metricsFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
             "webhookFrom": [{"ipBlock": {"cidr": "10.0.0.1/32"}}],
             "eventsFrom": [{"podSelector": {"matchLabels": {"app": "ingress"}}}],
+            "recorderDatabaseTo": [{"podSelector": {"matchLabels": {"app": "postgres"}}}],
             "recorderFrom": [{"ipBlock": {"cidr": "10.0.0.1/32"}}],
         },
         "webhook": {
@@ -70,6 +71,7 @@ VALUES: dict[str, dict[str, Any]] = {
             "readers": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "data-team"}],
             "keep": "90d",
             "logs": {"collect": True},
+            "postgres": {"existingSecret": "history"},
             "storage": {"size": "50Gi", "className": "ssd"},
         },
         "podAnnotations": {"a": "b"},
@@ -390,6 +392,13 @@ def test_the_operator_waits_for_a_recorder_only_where_one_is_installed() -> None
         assert any("unrecorded" in arg for arg in args) is enabled
         assert bool(of(objects, "StatefulSet")) is enabled
         assert any("recorder" in body["metadata"]["name"] for body in objects) is enabled
+
+
+def test_the_address_of_the_database_is_in_no_argument() -> None:
+    pod = processes({"recorder": {"enabled": True, "postgres": {"existingSecret": "db"}}})["release-tradewind-recorder"]
+    told = {"name": "TRADEWIND_DATABASE", "valueFrom": {"secretKeyRef": {"name": "db", "key": "url"}}}
+    assert pod["containers"][0]["env"] == [told]
+    assert not any("database" in arg for arg in pod["containers"][0]["args"])
 
 
 def test_logs_are_read_only_where_they_are_collected() -> None:

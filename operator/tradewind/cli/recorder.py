@@ -20,7 +20,9 @@ from tradewind.plan.retention.watermark import NAME
 from tradewind.recorder.collector import PacedClient
 from tradewind.recorder.folder import open_history
 from tradewind.recorder.process import LogOptions, Recorder
-from tradewind.recorder.store.database import StoreError
+from tradewind.recorder.store.database import Database, StoreError
+from tradewind.recorder.store.migration import migrate
+from tradewind.recorder.store.postgres import Postgres
 
 log = logging.getLogger("tradewind")
 
@@ -31,6 +33,7 @@ class Options:
 
     namespaces: tuple[str, ...]
     data: Path
+    database: str | None
     watermark: tuple[str, str]
     keep: float
     port: int
@@ -41,6 +44,13 @@ class Options:
 @click.command()
 @click.option("--namespace", "namespaces", multiple=True, help="Namespace to record; repeat for more. All when absent.")
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of the store.")
+@click.option(
+    "--database",
+    envvar="TRADEWIND_DATABASE",
+    metavar="URL",
+    help="PostgreSQL database for the history, instead of a file in --data. If it needs a password, set TRADEWIND_DATABASE"
+    " instead: other users can read arguments.",
+)
 @click.option(
     "--watermark",
     type=ObjectPath(),
@@ -63,6 +73,7 @@ class Options:
 def command(
     namespaces: tuple[str, ...],
     data: Path,
+    database: str | None,
     watermark: tuple[str, str] | None,
     keep: float,
     collect_logs: bool,
@@ -82,6 +93,7 @@ def command(
         options = Options(
             namespaces,
             data,
+            database,
             watermark or (connection.namespace, NAME),
             keep,
             port,
@@ -93,11 +105,20 @@ def command(
         raise click.ClickException(str(error)) from None
 
 
+def _store(options: Options) -> Database:
+    """The store, in the newest schema. Raises StoreError."""
+    if not options.database:
+        return open_history(options.data, True)
+    found = Postgres(options.database)
+    migrate(found)
+    return found
+
+
 async def _run(connection: Connection, options: Options) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    database = await asyncio.to_thread(open_history, options.data, True)
+    database = await asyncio.to_thread(_store, options)
     try:
         paced, client = PacedClient(connection), Client(connection)
         async with paced, client:

@@ -50,6 +50,9 @@ class Database(Protocol):
     def reading(self) -> contextlib.AbstractContextManager[Cursor]:
         """A transaction that reads one state of the data. Raises StoreError."""
 
+    def lock(self, cursor: Cursor) -> None:
+        """Keeps other processes from migrating, until the transaction ends. Raises StoreError."""
+
     def size(self) -> int:
         """Bytes that the data takes."""
 
@@ -103,6 +106,9 @@ class SQLite:
             end = time.monotonic() + LONGEST
             connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
             yield from _transaction(connection, "begin")
+
+    def lock(self, cursor: Cursor) -> None:
+        """Does nothing: a transaction that writes locks the file."""
 
     def size(self) -> int:
         """Bytes of the file and its log."""

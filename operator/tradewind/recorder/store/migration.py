@@ -17,6 +17,7 @@ def migrate(database: Database, up_to: int | None = None) -> int:
     made."""
     known = scripts()
     with database.writing() as cursor:
+        database.lock(cursor)
         cursor.execute("create table if not exists schema_version (version integer not null)")
         cursor.execute("select coalesce(max(version), 0) from schema_version")
         version = int(cursor.fetchone()[0])
@@ -26,12 +27,12 @@ def migrate(database: Database, up_to: int | None = None) -> int:
     for number, script in known.items():
         if version < number <= (up_to or number):
             with database.writing() as cursor:
+                database.lock(cursor)
                 cursor.execute("select coalesce(max(version), 0) from schema_version")
-                if int(cursor.fetchone()[0]) >= number:  # Another process was faster.
-                    continue
-                for statement in statements(script, database):
-                    cursor.execute(statement)
-                cursor.execute(database.sql("insert into schema_version (version) values (?)"), (number,))
+                if int(cursor.fetchone()[0]) < number:  # Otherwise another process was faster.
+                    for statement in statements(script, database):
+                        cursor.execute(statement)
+                    cursor.execute(database.sql("insert into schema_version (version) values (?)"), (number,))
             version = number
     return version
 
