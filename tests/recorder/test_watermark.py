@@ -37,7 +37,7 @@ async def published(client: Client) -> Watermark:
 
 
 def recording(client: Any, database: Database, **more: Any) -> Recorder:
-    return Recorder(client, client, database, [], ("default", NAME), more.pop("keep", 1e9), **more)
+    return Recorder(client, client, client, database, [], ("default", NAME), more.pop("keep", 1e9), **more)
 
 
 async def test_the_operator_reads_up_to_where_runs_are_in_the_store(database: Database) -> None:

@@ -120,11 +120,11 @@ async def _run(connection: Connection, options: Options) -> None:
         loop.add_signal_handler(number, stop.set)
     database = await asyncio.to_thread(_store, options)
     try:
-        paced, client = PacedClient(connection), Client(connection)
-        async with paced, client:
+        paced, pods, client = PacedClient(connection), PacedClient(connection), Client(connection)
+        async with paced, pods, client:
             logs = None if options.logs is None else LogOptions(options.data, options.logs)
             recorder = Recorder(
-                paced, client, database, options.namespaces, options.watermark, options.keep, options.port, logs
+                paced, pods, client, database, options.namespaces, options.watermark, options.keep, options.port, logs
             )
             probes = health_endpoints.serve(options.metrics_port, lambda: "", recorder.readiness, metrics.RECORDER)
             async with probes, tasks([recorder.run()]) as (running,):

@@ -50,6 +50,7 @@ class Recorder:
     def __init__(
         self,
         paced: PacedClient,
+        pods: PacedClient,
         client: Client,
         database: Database,
         namespaces: Sequence[str],
@@ -59,13 +60,13 @@ class Recorder:
         logs: LogOptions | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`paced` reads runs and may pause for long; `client` does all else. `watermark` is the ConfigMap's namespace and name, `keep` the seconds
+        """`paced` reads runs and `pods` pods, and both may pause for long; `client` does all else. `watermark` is the ConfigMap's namespace and name, `keep` the seconds
         for which a run stays on record after its end, `port` that of the read API, if there is to be one. With `logs`,
         these are collected too. Raises StoreError."""
         self._shelf = Shelf(logs.folder, database) if logs else None
         self._log_options = logs
         self.logs: LogCollector | None = None
-        self._port = port
+        self._port, self._pods = port, pods
         self._paced, self._client, self._database, self._watermark = paced, client, database, watermark
         self._namespaces: Sequence[str | None] = tuple(namespaces) or (None,)
         self._keep, self._clock = keep, clock
@@ -106,8 +107,8 @@ class Recorder:
                 await asyncio.sleep(AGAIN)
         self.collector = collector
         if self._shelf:
-            client, write = self._client, collector.in_writer
-            logs = LogCollector(client, self._database, self._shelf, origins, write, self._namespaces, self._clock)
+            write = collector.in_writer
+            logs = LogCollector(self._pods, self._database, self._shelf, origins, write, self._namespaces, self._clock)
             self.logs, collector.began_again = logs, logs.begin_again
         self.publisher = Publisher(
             self._client,

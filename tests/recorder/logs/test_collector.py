@@ -11,9 +11,10 @@ from tradewind.control.shared.task_groups import tasks
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import NotFound, Unavailable
-from tradewind.kube.resources import PODS
+from tradewind.kube.resources import NAMESPACES, PODS
 from tradewind.local.apiserver import ApiServer
 from tradewind.model.crd import manifests
+from tradewind.recorder.collector import PacedClient
 from tradewind.recorder.logs import collector as module
 from tradewind.recorder.logs.collector import LogCollector
 from tradewind.recorder.logs.shelf import Shelf, StoredLog, logs_of, read
@@ -28,6 +29,7 @@ class Cluster:
 
     def __init__(self, server: ApiServer, client: Client, database: Database, folder: Path) -> None:
         self.client, self.database, self.folder = client, database, folder
+        self.namespace = "default"
         self.printed: dict[str, list[bytes]] = {}
         self.going_on: dict[str, asyncio.Event] = {}
         server.log_source = self._logs
@@ -54,12 +56,12 @@ class Cluster:
             "metadata": {"name": name, "labels": labels, **more},
             "spec": {"containers": [{"name": "main", "image": "x"}], "restartPolicy": "Never"},
         }
-        await self.client.create(PODS, "default", body)
+        await self.client.create(PODS, self.namespace, body)
 
     async def state(self, name: str, phase: str, **state: Any) -> None:
         main = {"name": "main", "state": state, "ready": False, "restartCount": 0, "image": "x", "imageID": ""}
         status = {"phase": phase, "containerStatuses": [main]}
-        await self.client.patch(PODS, "default", name, {"status": status}, "status")
+        await self.client.patch(PODS, self.namespace, name, {"status": status}, "status")
 
     async def run(self, name: str) -> None:
         await self.state(name, "Running", running={"startedAt": "2026-05-01T06:00:00Z"})
@@ -231,8 +233,15 @@ async def test_pods_that_never_ran_and_those_on_record_are_not_read(database: Da
                 while not collector.reached or collector.waiting:
                     await asyncio.sleep(0.01)
             here.printed = {"p": [b"twice\n"]}
-        await here.client.delete(PODS, "default", "never")
-        assert set(here.stored()) == {"p"} and here.text("p") == b"once\n"
+        last = here.collector()
+        async with tasks([last.run()]):
+            await last.watch.synced.wait()
+            await here.client.delete(PODS, "default", "never")
+            await here.pod("later")
+            await here.run("later")
+            await here.end("later")
+            await until(lambda: "later" in here.stored())
+        assert set(here.stored()) == {"p", "later"} and here.text("p") == b"once\n"
 
 
 async def test_while_the_store_is_away_a_log_is_tried_again(
@@ -260,6 +269,83 @@ async def test_while_the_store_is_away_a_log_is_tried_again(
         async with tasks([collector.run()]):
             await until(lambda: "p" in here.stored())
         assert here.text("p") == b"kept\n" and tries == 4
+
+
+class Held(PacedClient):
+    """Logs of a namespace come when they are let go."""
+
+    going: asyncio.Event
+
+    async def log_bytes(self, namespace: str, pod: str, silence: float, **query: str) -> AsyncIterator[bytes]:
+        if namespace == "default":
+            await self.going.wait()
+        yield b"x"
+
+
+async def test_a_namespace_with_many_slow_logs_keeps_those_of_others_from_nothing(
+    database: Database, tmp_path: Path
+) -> None:
+    async with cluster(database, tmp_path) as here, Held(here.client.connection) as client:
+        client.going = asyncio.Event()
+        collector = here.collector(client)
+        async with tasks([collector.run()]):
+            for n in range(module.AT_ONCE + 5):
+                await here.pod(f"p-{n}")
+                await here.run(f"p-{n}")
+                await here.end(f"p-{n}")
+            await here.client.create(NAMESPACES, "", {"metadata": {"name": "other"}})
+            here.namespace = "other"
+            await here.pod("p")
+            await here.run("p")
+            await here.end("p")
+            await until(lambda: bool(logs_of(database, "other", RUN)))
+            client.going.set()
+            await until(lambda: len(here.stored()) == module.AT_ONCE + 5)
+
+
+async def test_no_more_logs_wait_than_fit_into_memory(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST", 5)
+    async with cluster(database, tmp_path) as here, Held(here.client.connection) as client:
+        client.going = asyncio.Event()
+        collector = here.collector(client)
+        most = 0
+        async with tasks([collector.run()]):
+            await collector.watch.synced.wait()
+            for n in range(30):
+                await here.pod(f"p-{n}")
+                await here.run(f"p-{n}")
+                await here.end(f"p-{n}")
+                most = max(most, collector.waiting)
+            client.going.set()
+            await until(lambda: len(here.stored()) == 30)
+        assert most <= 6
+
+
+async def test_few_pods_of_a_namespace_are_followed_and_the_others_read_at_their_end(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FOLLOWED_SHARE", 2)
+    async with cluster(database, tmp_path) as here:
+        names = [f"p-{n}" for n in range(5)]
+        here.printed = {name: [b"said\n"] for name in names}
+        here.going_on = {name: asyncio.Event() for name in names}
+        collector = here.collector()
+        for name in names:
+            await here.pod(name, finalizers=["tests/hold"])
+            await here.run(name)
+        async with tasks([collector.run()]):
+            await collector.watch.synced.wait()
+            for name in names:
+                await here.client.delete(PODS, "default", name)
+            await until(lambda: collector.waiting == 2)
+            for name in names:
+                await here.end(name)
+                here.going_on[name].set()
+            await until(lambda: len(here.stored()) == 5)
+        assert all(here.text(name).startswith(b"said\n") and here.stored()[name].complete for name in names)
+        collector.close()
 
 
 async def test_begun_again_nothing_counts_as_stored_until_all_pods_are_listed(

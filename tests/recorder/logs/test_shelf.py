@@ -114,3 +114,12 @@ def test_a_file_that_is_gone_is_named(database: Database, tmp_path: Path) -> Non
     [log] = logs_of(database, "shop", "uid-etl-1")
     with pytest.raises(StoreError, match=r"00000001\.seg"):
         list(read(database, tmp_path, log.id))
+
+
+def test_two_sessions_write_to_files_of_their_own(database: Database, tmp_path: Path) -> None:
+    one, two = Shelf(tmp_path, database), Shelf(tmp_path, database)
+    put(one, b"one\n", attempt("p-1"))
+    put(two, b"two\n", attempt("p-2"))
+    put(one, b"three\n", attempt("p-3"))
+    found = [b"".join(read(database, tmp_path, log.id)) for log in logs_of(database, "shop", "uid-etl-1")]
+    assert sorted(found) == [b"one\n", b"three\n", b"two\n"] and len(files(tmp_path)) == 2

@@ -1,13 +1,16 @@
 """Reads the log of every attempt when it has ended, through the API server, and stores it before the pod is removed."""
 
 import asyncio
+import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
+from weakref import WeakValueDictionary
 
 from tradewind.control.pods.labels import attempt_of
 from tradewind.control.shared.task_groups import tasks
@@ -20,6 +23,7 @@ from tradewind.kube.pages import items, parse_page
 from tradewind.kube.pod import Pod, parse_pod
 from tradewind.kube.reflector import Reflector
 from tradewind.kube.resources import PODS
+from tradewind.recorder.collector import PacedClient
 from tradewind.recorder.logs.pieces import Cutter, Piece
 from tradewind.recorder.logs.shelf import Attempt, Kept, Reason, Shelf, stored_pods
 from tradewind.recorder.origin import Origins
@@ -27,8 +31,12 @@ from tradewind.recorder.record import NAME, text
 from tradewind.recorder.store.database import Database, StoreError
 
 log = logging.getLogger(__name__)
-AT_ONCE = 32
-"""Logs of ended containers that are read at the same time, and as many of those that are being stopped."""
+AT_ONCE, SHARE = 32, 8
+"""Logs of ended containers that are read at the same time; of one namespace."""
+FOLLOWED_AT_ONCE, FOLLOWED_SHARE = 64, 4
+"""Logs of pods being stopped that are followed at the same time; of one namespace. Others are read once their pods have ended."""
+MOST = 2_000
+"""Logs that wait. While there are more, no further pod is taken."""
 LONGEST = 64 * 2**20
 """Bytes of a log that are kept, the first ones."""
 TRIES = 5
@@ -92,6 +100,7 @@ class _Work:
     """Of the pod, when it was first seen to have ended."""
     pod: Pod
     gone: bool = False
+    follow: bool = False
     task: asyncio.Task[None] | None = None
 
 
@@ -108,7 +117,7 @@ class LogCollector:
         namespaces: Sequence[str | None] = (None,),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`in_writer` calls a function in the thread that writes."""
+        """With a `PacedClient` the number of logs that wait is bounded. `in_writer` calls a function in the thread that writes."""
         self._client, self._database, self._shelf, self._origins = client, database, shelf, origins
         self._in_writer, self._namespaces, self._clock = in_writer, namespaces, clock
         self.watch = _PodWatch(client, namespaces, self._seen, self._passed)
@@ -118,7 +127,15 @@ class LogCollector:
         """Pods with a log on record that still exist, with the version of their end."""
         self._reached: dict[str, int] = {}
         self._again = asyncio.Event()
-        self._places = {follow: asyncio.Semaphore(AT_ONCE) for follow in (False, True)}
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        """By namespace."""
+        self._followed: Counter[str] = Counter()
+        """By namespace: how many logs are followed."""
+        self._room = asyncio.Event()
+        self._room.set()
+        if isinstance(client, PacedClient):
+            client.room = self._wait_for_room
         self.stored = 0
         self.incomplete = 0
 
@@ -159,6 +176,9 @@ class LogCollector:
         """Logs that are not stored yet."""
         return len(self._work)
 
+    async def _wait_for_room(self) -> None:
+        await self._room.wait()
+
     def _passed(self, namespace: str | None, version: int) -> None:
         self._reached[namespace or ""] = version
 
@@ -174,19 +194,37 @@ class LogCollector:
         main = pod.main()
         began = main is not None and main.waiting is None
         ending = deleted or pod.over or (main is not None and main.terminated is not None)
-        if not (ending or pod.metadata.deletion_timestamp is not None) or not (began or pod.over or deleted):
+        if not began or not (ending or pod.metadata.deletion_timestamp is not None):
             return
-        work = self._work[uid] = _Work(pod.version, pod, deleted)
-        work.task = asyncio.create_task(self._store(uid, work, follow=not ending))
+        namespace = pod.metadata.namespace
+        if not ending:
+            if self._followed.total() >= FOLLOWED_AT_ONCE or self._followed[namespace] >= FOLLOWED_SHARE:
+                return  # It is taken when it has ended.
+            self._followed[namespace] += 1
+        work = self._work[uid] = _Work(pod.version, pod, deleted, follow=not ending)
+        if len(self._work) >= MOST:
+            self._room.clear()
+        work.task = asyncio.create_task(self._store(uid, work))
 
-    async def _store(self, uid: str, work: _Work, follow: bool) -> None:
+    @contextlib.asynccontextmanager
+    async def _turn(self, work: _Work) -> AsyncIterator[None]:
+        """A place to read a log in. Those of a namespace share some of them, so that no namespace has all."""
+        if work.follow:
+            yield
+            return
+        namespace = work.pod.metadata.namespace
+        share = self._shares.setdefault(namespace, asyncio.Semaphore(SHARE))
+        async with share, self._places:
+            yield
+
+    async def _store(self, uid: str, work: _Work) -> None:
         """Stores a log, whatever it takes: it stays in memory that it is missing."""
         try:
-            async with self._places[follow]:
+            async with self._turn(work):
                 while True:
                     try:
                         if uid not in await asyncio.to_thread(stored_pods, self._database, [uid]):
-                            await self._read(work, follow)
+                            await self._read(work, work.follow)
                         break
                     except (StoreError, ApiError) as error:
                         log.warning("the log of pod %s can't be stored yet: %s", work.pod.metadata.name, error)
@@ -198,6 +236,13 @@ class LogCollector:
             self.incomplete += 1
         finally:
             self._work.pop(uid, None)
+            if work.follow:
+                namespace = work.pod.metadata.namespace
+                self._followed[namespace] -= 1
+                if not self._followed[namespace]:
+                    del self._followed[namespace]
+            if len(self._work) < MOST:
+                self._room.set()
 
     async def _read(self, work: _Work, follow: bool) -> None:
         """Reads a log from its beginning and stores it. Raises StoreError if it can't be written: what was written of it is then of no

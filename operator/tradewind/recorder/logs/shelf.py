@@ -1,5 +1,6 @@
 """Where logs are: pieces in segment files, many logs in one file, and rows that tell which is where."""
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -103,8 +104,10 @@ class Shelf:
 
     def _begin(self) -> None:
         self.close()
-        self._number += 1
-        self._file = os.open(self._path(self._number), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        while self._file is None:
+            self._number += 1
+            with contextlib.suppress(FileExistsError):  # Another session has the same folder.
+                self._file = os.open(self._path(self._number), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._end = 0
 
     def commit(self, attempt: Attempt, kept: Kept, reason: str, now: int) -> None:
