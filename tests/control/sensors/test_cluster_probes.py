@@ -7,7 +7,15 @@ import orjson
 import pytest
 from tradewind.control.dagrun.task_states import TaskStates
 from tradewind.control.sensors.bucket_probe import ProbeFailedError
-from tradewind.control.sensors.cluster_probes import FRESH, READINGS_KEPT, LatestRuns, ObjectProbe, Resources, RunProbe
+from tradewind.control.sensors.cluster_probes import (
+    FRESH,
+    READINGS_KEPT,
+    READINGS_SIZE,
+    LatestRuns,
+    ObjectProbe,
+    Resources,
+    RunProbe,
+)
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Forbidden, NotFound, Unavailable
 from tradewind.model.sensor import ObjectPoll, RunPoll
@@ -83,7 +91,7 @@ async def test_sensors_that_ask_for_the_same_runs_share_one_reading() -> None:
     async def asked(namespace: str = "ns", **poll: Any) -> int:
         found = await runs.of(namespace, RunPoll(**{"dag": "d", **poll}), None)
         assert found is not None
-        return found.version
+        return found.run.version
 
     assert await asyncio.gather(*(asked() for _ in range(100))) == [1] * 100
     now = FRESH
@@ -97,3 +105,44 @@ async def test_sensors_that_ask_for_the_same_runs_share_one_reading() -> None:
     now += 2 * FRESH
     await asked()
     assert len(runs._read) == 1
+
+
+class Large(Client):
+    """An API server with large runs, which notes how many lists are read at once and how long the event loop is held."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+
+    async def list_raw(self, resource: Any, namespace: str | None = None, **query: Any) -> bytes:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0)
+        self.now -= 1
+        runs = []
+        for number in range(8):
+            meta = {"name": f"r{number}", "namespace": namespace, "uid": f"u{number}", "resourceVersion": "1"}
+            meta["creationTimestamp"] = f"2026-01-01T00:00:0{number}Z"
+            status = {"phase": "Succeeded", "results": {"n": number}, "outputs": {"a": {"x": [[]] * 20_000}}}
+            runs.append({"metadata": meta, "spec": {"dag": "d"}, "status": status})
+        return orjson.dumps({"metadata": {}, "items": runs})
+
+
+async def test_readings_of_a_namespace_take_turns_and_keep_little() -> None:
+    client = Large()
+    runs = LatestRuns(client, lambda: 0.0)
+    polls = [RunPoll(dag="d", labels={f"k{number}": "x"}) for number in range(16)]
+    found = await asyncio.gather(*(runs.of("ns", poll, None) for poll in polls))
+    assert client.most == 1
+    assert [(last.run.name, last.run.status["results"]) for last in found if last] == [("r7", {"n": 7})] * 16
+    assert all("outputs" not in last.run.status for last in found if last)
+    await asyncio.gather(runs.of("a", polls[0], None), runs.of("b", polls[0], None))
+    assert client.most == 2, "other namespaces don't wait"
+
+
+async def test_what_is_kept_of_large_runs_is_bounded() -> None:
+    runs = LatestRuns(Large(), lambda: 0.0)
+    for number in range(400):
+        await runs.of("ns", RunPoll(dag=f"d{number}"), None)
+        assert runs._size <= READINGS_SIZE and runs._size == sum(
+            len(known.raw) for _, known in runs._read.values() if known
+        )

@@ -86,5 +86,31 @@ def test_names_have_few_different_expressions() -> None:
         return {f"t{n}": {"image": "x", "pools": [{"name": f"p{n}-$[[ params.region ]]"}]} for n in range(count)}
 
     define({"params": REGION, "tasks": tasks(pool_names.MOST_NAMES)})
-    with pytest.raises(Invalid, match="more than 8 different expressions"):
+    with pytest.raises(Invalid, match="more than 4 different expressions"):
         define({"params": REGION, "tasks": tasks(pool_names.MOST_NAMES + 1)})
+
+
+@pytest.mark.parametrize(
+    "name", ["p-$[[ run.startedAt ]]", "p-$[[ run.attempt ]]", "$[[ run.startedAt == '' ? 'lic' : 'Not A Name' ]]"]
+)
+def test_a_name_is_the_same_before_the_run_starts_and_after(name: str) -> None:
+    definition = _dag({"name": name})
+    values = {"params.region": "north", "run.startedAt": "2026-05-01T00:00:00Z", "run.attempt": 1}
+    with pytest.raises(Invalid, match="has no value"):
+        pool_names.check(definition.tasks, definition.waiting_scope, values)
+
+
+def test_a_pool_is_claimed_once_by_a_task() -> None:
+    definition = _dag({"name": "erp-north"}, LOCK)
+    with pytest.raises(Invalid, match="'erp-north' is claimed twice by this task"):
+        pool_names.check(definition.tasks, definition.waiting_scope, {"params.region": "north"})
+    pool_names.check(definition.tasks, definition.waiting_scope, {"params.region": "south"})
+    other = _dag({"name": "erp-north", "kind": "ClusterPool"}, LOCK)
+    pool_names.check(other.tasks, other.waiting_scope, {"params.region": "north"})
+
+
+def test_names_are_not_evaluated_in_a_run_that_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    planner = Planner(_dag(LOCK), RunFacts("r", "n", "u", "d", params={"region": "south"}), began=0.0)
+    monkeypatch.setattr(pool_names, "claims", None)
+    planner.cancel(terminate=True)
+    assert planner.decide(0.0).phase == "Cancelled"

@@ -19,7 +19,7 @@ from tradewind.plan.cel.error import ExpressionError
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.outcomes.attempt import FAILURES, SKIPPED_ITSELF, SUPERSEDED, Attempt, parse_key
 from tradewind.plan.outcomes.state import State
-from tradewind.plan.runs.decision import PREVIOUS, Live
+from tradewind.plan.runs.decision import MEMORY, PREVIOUS, Live
 from tradewind.plan.runs.planner import Planner
 
 log = logging.getLogger(__name__)
@@ -272,4 +272,6 @@ def _assume(planner: Planner, run: Run) -> None:
             item = waiting.get(unit.key, {})
             if planner.definition.tasks[unit.task].pools and item.get("reason", "Pool").startswith("Pool"):
                 continue  # It waits for slots, as the status says of it, or of another that claims the same.
+            if item.get("reason") == MEMORY:
+                continue
             planner.tell_live(unit.key, Live(unit.next, reason=item.get("reason", ""), message=item.get("message", "")))

@@ -61,12 +61,15 @@ class Observer:
             planner = state.bind(definition, pods, now, elapsed, self._egress)
             state.absorb(pods, now)
             self._podless.tell(state, planner, now)
+        planner.tell_crowded(self._table.footprints.crowded(run.namespace, run.uid, run.caller is not None))
         return None if self._overtaken(state, run) else Observed(run, planner, now)
 
     def plan(self, state: RunState, seen: Observed) -> Plan | None:
         """The planner's decision. None if the run has changed meanwhile; then it is reconciled again."""
         with self._feed.at_work(state):
             plan = seen.planner.decide(seen.now)
+        size = seen.planner.ledger.footprint + self._podless.size(seen.run.uid)
+        self._table.footprints.note(seen.run.namespace, seen.run.uid, size)
         return None if self._overtaken(state, seen.run) else plan
 
     def _overtaken(self, state: RunState, run: Run) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tradewind.control.dagrun.run import Run
 from tradewind.control.dagrun.state import RunState
+from tradewind.control.evaluation.footprints import Footprints
 from tradewind.kube.work_queue import WorkQueue
 
 
@@ -16,6 +17,7 @@ class RunTable:
         self.states: dict[str, RunState] = {}
         self.queue: WorkQueue[str] = WorkQueue("dagrun", self.namespace)
         self._of_dag: defaultdict[tuple[str, str], dict[str, RunState]] = defaultdict(dict)
+        self.footprints = Footprints()
         self._woken: dict[str, float] = {}
         """By uid: when (perf_counter) the first event occurred that the next pass reacts to."""
 
@@ -60,6 +62,7 @@ class RunTable:
         state = self.states.pop(uid, None)
         self.queue.forget(uid)
         self._woken.pop(uid, None)
+        self.footprints.drop(uid)
         if state is not None:
             key = (state.run.namespace, state.run.dag)
             self._of_dag[key].pop(uid, None)

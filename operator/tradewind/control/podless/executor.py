@@ -138,6 +138,10 @@ class Podless:
                 self._begin(doing, state, planner, start, now)
         return bool(plan.podless)
 
+    def size(self, uid: str) -> int:
+        """Bytes of the rendered values of a run's attempts in progress."""
+        return self._runs[uid].size if uid in self._runs else 0
+
     def active(self, uid: str) -> list[str]:
         """The tasks and items of a run that are performed."""
         return list(self._runs[uid].active) if uid in self._runs else []

@@ -5,7 +5,7 @@ from typing import Any
 
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.expressions.interpolation import Evaluate, render, render_tree, written
-from tradewind.plan.expressions.room import Room
+from tradewind.plan.expressions.room import Room, held
 
 
 class Unrenderable(ValueError):
@@ -27,11 +27,13 @@ class Renderer:
     def __init__(self, task: str, evaluate: Evaluate, path: str = "") -> None:
         self._path, self._evaluate = path or f"spec.tasks.{task}", evaluate
         self._room = Room(TEXTS_LIMIT, "the task's rendered values", "hand over what is long as an artifact")
+        self._wider = 0
+        """Bytes that texts take besides those that they are sent as."""
 
     @property
     def size(self) -> int:
-        """The bytes of what was rendered."""
-        return self._room.taken
+        """The bytes that what was rendered takes in memory."""
+        return self._room.taken + self._wider
 
     def plain(self, field: str, text: str, write: Callable[[Any], str] = written) -> str:
         """The text with its expressions rendered. Raises Unrenderable."""
@@ -39,7 +41,9 @@ class Renderer:
             return text
         try:
             found = render(text, self._evaluate, write)
-            self._room.take_bytes(len(found.encode(errors="replace")), text)
+            sent = len(found.encode(errors="replace"))
+            self._room.take_bytes(sent, text)
+            self._wider += max(0, held(found) - sent)
         except ExpressionError as error:
             raise Unrenderable(f"{self._path}.{field}: {error}") from None
         return found

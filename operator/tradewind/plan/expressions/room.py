@@ -11,6 +11,18 @@ VALUE = 16
 """Bytes that each value counts for besides its text: an empty list takes more memory than its JSON."""
 
 
+def held(text: str) -> int:
+    """Bytes that a text takes: Python keeps one, two or four for each character, as the widest needs."""
+    if text.isascii():
+        return len(text)
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        wide = len(text.encode("utf-16-le", "surrogatepass")) > 2 * len(text)
+        return (4 if wide else 2) * len(text)
+    return len(text)
+
+
 class Room:
     """What rendered data may still take, in bytes: of text, and VALUE for each value. `what` names the data, as in `the
     values in it`; `instead` says what to write instead."""
@@ -35,7 +47,7 @@ class Room:
             inside = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
             texts = [item] if isinstance(item, str) else [each for each in inside if isinstance(each, str)]
             keys = item if isinstance(item, dict) else ()
-            self.take_bytes(VALUE * (1 + len(inside) + len(keys)) + sum(map(len, texts)) + sum(map(len, keys)), text)
+            self.take_bytes(VALUE * (1 + len(inside) + len(keys)) + sum(map(held, texts)) + sum(map(held, keys)), text)
             ahead += [each for each in inside if isinstance(each, dict | list)]
 
     def take_bytes(self, count: int, text: str) -> None:

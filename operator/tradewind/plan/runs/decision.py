@@ -65,6 +65,11 @@ GATED = "SchedulingGated"
 """Why a pod has not started: a controller, such as a queue like Kueue, has set a scheduling gate and will remove it."""
 PREVIOUS = "PreviousRun"
 """The reason for which a task waits for the run before."""
+MEMORY = "Memory"
+"""The reason of holds for want of the operator's memory."""
+CROWDED = (
+    "the runs of this namespace take all the memory that the operator has for one: it continues when others have ended"
+)
 IN_ORDER = frozenset({"Wait", "SubDAG", "Sensor", GATED})
 """Reasons of holds that are normal: time passes, another run works, or something outside is awaited."""
 

@@ -22,7 +22,7 @@ from tradewind.plan.expressions.scope import Values, evaluate, names_item
 from tradewind.plan.outcomes.attempt import CANCELLED, FAIL_FAST, RUN_TIMEOUT, SUPERSEDED, Attempt, parse_key
 from tradewind.plan.outcomes.state import BAD, FINAL, LIVE, State
 from tradewind.plan.runs.conclusion import conclusion, exit_story
-from tradewind.plan.runs.decision import IN_ORDER, PREVIOUS, Hold, Live, Plan, RunFacts, Stop
+from tradewind.plan.runs.decision import CROWDED, IN_ORDER, MEMORY, PREVIOUS, Hold, Live, Plan, RunFacts, Stop
 from tradewind.plan.runs.failure import ends_of_fan_out, ends_of_unit, lasted, of_units
 from tradewind.plan.runs.gate import Askers, Ruling, condition, ruling
 from tradewind.plan.runs.item_group import Group
@@ -77,6 +77,8 @@ class Planner:
         self.selection = select(definition, run.only, run.until)
         self.definition = definition
         self._askers = Askers(definition)
+        self._crowded = False
+        """Whether fan-outs have to wait for memory."""
         self.ledger = TaskLedger(definition, run, self.fixed, self.ends, self.selection.left_out)
         self.clear()
 
@@ -101,6 +103,8 @@ class Planner:
         self._stuck: set[str] = set()
         self._asking: dict[str, set[str]] = {}
         """By task: the units that may start as far as this run is concerned, and depend on the run before."""
+        self._hungry: set[str] = set()
+        """Fan-outs that wait for memory."""
         self._timers: list[tuple[float, str]] = []
         self._heap: list[tuple[int, int, str]] = []
         self._marked: set[str] = set()
@@ -191,6 +195,20 @@ class Planner:
         if not news or news[-1] != task:
             news.append(task)
         self._mark(name)
+
+    def tell_crowded(self, crowded: bool) -> None:
+        """Sets whether there is no memory for further items. Fan-outs of which items have run get theirs all the same: they had them
+        before a restart."""
+        self._crowded = crowded
+        if not crowded:
+            for name in self._hungry:
+                self._mark(name)
+            self._hungry.clear()
+
+    @property
+    def hungry(self) -> bool:
+        """Whether a fan-out waits for memory."""
+        return bool(self._hungry)
 
     def live(self, key: str) -> Live | None:
         """The live pod of a task or item, as last reported."""
@@ -566,6 +584,7 @@ class Planner:
     def _expanded(self, group: Group) -> Ruling:
         name, parent = group.task, group.source.items_of
         task = self.definition.tasks[name]
+        self.holds.pop(name, None)
         if parent and self.ledger.groups[parent].units is None and self.ledger.states[parent] not in FINAL:
             return State.BLOCKED, ""
         above = self.ledger.groups[parent].units if parent else None
@@ -582,6 +601,12 @@ class Planner:
         if self._first and not parent and not self._was_tried(name):
             self._deferred.append(name)
             return State.BLOCKED, ""
+        if self._crowded and not parent and not self._was_tried(name):
+            if stop := self._stopping(name, None):
+                return State.CANCELLED, stop[1]
+            self._hungry.add(name)
+            self.holds[name] = Hold(name, MEMORY, CROWDED)
+            return State.BLOCKED, CROWDED
         values: list[Any] = [unit.item for unit in above or ()]
         room = copy(self.ledger.item_room)
         try:

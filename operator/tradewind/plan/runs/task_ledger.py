@@ -8,6 +8,7 @@ from typing import Any
 from tradewind.model.bounded import TEXT_SHOWN
 from tradewind.model.pool import PoolClaim
 from tradewind.model.shown import brief
+from tradewind.model.task import Task
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.dags import fan_out
 from tradewind.plan.dags.definition import Definition
@@ -23,6 +24,9 @@ from tradewind.plan.runs.item_group import Group
 from tradewind.plan.runs.ready_queue import LaneKey, ReadyQueue, Way
 from tradewind.plan.runs.unit import Unit
 from tradewind.plan.starts import pool_names
+
+UNIT = 1_600
+"""Bytes of a unit, with what is kept of its state."""
 
 
 class TaskLedger:
@@ -40,7 +44,8 @@ class TaskLedger:
         the run ends, and why: it is called once all but the exit tasks have ended."""
         self.definition, self.run, self.fixed, self.ends, self.left_out = definition, run, fixed, ends, left_out
         self.values_of_run = {**run.values(), **_fractions(definition, run)}
-        self._claims = pool_names.claims(definition.tasks, definition.waiting_scope, self.values_of_run)
+        self._named_by_run = {name for name, _, _ in pool_names.templated(definition.tasks)}
+        self._claims: Mapping[str, tuple[PoolClaim, ...]] | None = None
         self.outputs: dict[str, Mapping[str, Any]] = {}
         """Outputs, by task or item."""
         self._loops: dict[str, tuple[Any, tuple[State, str] | None]] = {}
@@ -102,19 +107,23 @@ class TaskLedger:
         state, task = unit.state, self.definition.tasks[unit.task]
         if way is not Way.FREE:
             self.alive += (state in LIVE) - (before in LIVE)
+        if State.READY in (before, state):
+            self._queue(unit, before, task, way)
+        self.count(before, state)
+        if unit.index is not None:
+            group = self.groups[unit.task]
+            group.tally[before] -= 1
+            group.tally[state] += 1
+
+    def _queue(self, unit: Unit, before: State, task: Task, way: Way) -> None:
         lane = (unit.task if unit.index is not None else "", self.pools(unit.task), way)
         entry = (-task.priority, self.definition.links.place[unit.task], -1 if unit.index is None else unit.index)
         if before is State.READY:
             self.lanes[lane].remove(entry)
             if not self.lanes[lane].entries:
                 del self.lanes[lane]
-        elif state is State.READY:
+        else:
             self.lanes.setdefault(lane, ReadyQueue()).add(entry, unit)
-        self.count(before, state)
-        if unit.index is not None:
-            group = self.groups[unit.task]
-            group.tally[before] -= 1
-            group.tally[state] += 1
 
     def count(self, before: State, state: State) -> None:
         """Counts the change of one task or item from a state to another."""
@@ -133,7 +142,16 @@ class TaskLedger:
 
     def pools(self, task: str) -> tuple[PoolClaim, ...]:
         """The slots that a task, or each of its items, claims in this run."""
-        return self._claims.get(task) or tuple(self.definition.tasks[task].pools)
+        if task not in self._named_by_run:
+            return tuple(self.definition.tasks[task].pools)
+        if self._claims is None:  # Evaluated once it matters: not in a run that is stopped.
+            self._claims = pool_names.claims(self.definition.tasks, self.definition.waiting_scope, self.values_of_run)
+        return self._claims[task]
+
+    @property
+    def footprint(self) -> int:
+        """About how many bytes the units of the run take."""
+        return UNIT * len(self.units) + self.item_room.taken
 
     def counted(self, task: str, state: State) -> State:
         """The state that an ended dependency counts as."""

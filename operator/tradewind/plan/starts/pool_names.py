@@ -14,8 +14,11 @@ from tradewind.plan.expressions.interpolation import render, written
 from tradewind.plan.expressions.literal import OPEN
 from tradewind.plan.expressions.scope import Scope, evaluate
 
-MOST_NAMES = 8
-"""Different texts with expressions among the names of a DAG's pools: each is evaluated whenever a run's plan is made."""
+MOST_NAMES = 4
+"""Different texts with expressions among the names of a DAG's pools: each is evaluated before a run starts, and
+again whenever its plan is made."""
+CHANGING = ("run.startedAt", "run.attempt")
+"""What a run does not know before it starts: with it, a name would not be the one that was checked."""
 UNKNOWN = ""
 """The name that stands for one that can't be computed. No pool has it, so that nothing starts."""
 
@@ -50,12 +53,18 @@ def claims(tasks: Mapping[str, Task], scope: Scope, values: Mapping[str, Any]) -
 
 
 def check(tasks: Mapping[str, Task], scope: Scope, values: Mapping[str, Any]) -> None:
-    """Raises Invalid if a name of a pool can't be computed for a run with these values, or is not one."""
-    names, problems = _Names(scope, values), []
+    """Raises Invalid if a name of a pool can't be computed for a run with these values, is not one, or is there twice."""
+    names, problems, seen = _Names(scope, values), [], set[tuple[str, str, str]]()
     for name, index, claim in templated(tasks):
-        if problem := names.get(claim.name)[1]:
-            path = f"spec.tasks.{name}.pools[{index}].name"
-            problems.append(Problem(path, problem.what, problem.instead))
+        found, problem = names.get(claim.name)
+        others = [other for at, other in enumerate(tasks[name].pools) if at != index and other.kind == claim.kind]
+        if problem is None and found in (names.get(other.name)[0] for other in others):
+            problem = Problem(
+                "", f"{found!r} is claimed twice by this task", "claim it once, with the sum of the slots"
+            )
+        if problem and (name, problem.what, claim.kind) not in seen:
+            seen.add((name, problem.what, claim.kind))
+            problems.append(Problem(f"spec.tasks.{name}.pools[{index}].name", problem.what, problem.instead))
     if problems:
         raise Invalid(problems)
 
@@ -64,7 +73,7 @@ class _Names:
     """Rendered names, each text once."""
 
     def __init__(self, scope: Scope, values: Mapping[str, Any]) -> None:
-        self._scope, self._values = scope, values
+        self._scope, self._values = scope, {name: value for name, value in values.items() if name not in CHANGING}
         self._known: dict[str, tuple[str, Problem | None]] = {}
 
     def get(self, text: str) -> tuple[str, Problem | None]:
