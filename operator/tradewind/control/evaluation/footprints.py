@@ -6,8 +6,10 @@ from collections import defaultdict
 LIMIT = 96 * 2**20
 """Bytes of the runs of a namespace, from which on its runs get no more items and begin no more work of the operator's own. Those that
 another run waits for have as much again: they must not wait for it."""
+OWN_LIMIT = LIMIT // 2
+"""Bytes of what the operator does for one run at once."""
 LOOK_AGAIN = 5.0
-"""Seconds until a run that waits for memory looks again; of many, less often."""
+"""Seconds between two tries of a run that waits for memory; of many, less often."""
 
 
 class Footprints:
@@ -40,7 +42,7 @@ class Footprints:
         return others >= (2 if called else 1) * self._limit
 
     def wait(self, namespace: str, uid: str, waits: bool) -> float | None:
-        """Notes whether a run waits for memory. Returns the seconds until it looks again, if it does."""
+        """Notes whether a run waits for memory. Returns the seconds until the next try, if it does."""
         if not waits:
             if uid in self._waiting.get(namespace, ()):
                 self._waiting[namespace].discard(uid)

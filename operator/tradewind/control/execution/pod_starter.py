@@ -1,8 +1,8 @@
 """Chooses the starts of a plan that the run's parallelism and its pools allow, and turns them into pods, as far as the API server accepts."""
 
 import asyncio
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from tradewind.control.dagrun.run import Run
@@ -11,8 +11,9 @@ from tradewind.control.execution.start_backoff import StartBackoff
 from tradewind.control.pods.launcher import Held, Launched, PodLauncher, Prepared, StartRefused
 from tradewind.control.pools.book import PoolBook, User
 from tradewind.kube.pod_informer import PodInformer
+from tradewind.model.task import Task
 from tradewind.plan import pacing
-from tradewind.plan.runs.decision import Hold, Plan, Start
+from tradewind.plan.runs.decision import CROWDED, MEMORY, Hold, Plan, Start
 from tradewind.plan.runs.planner import Planner
 
 CHUNK = 48
@@ -176,3 +177,12 @@ def _user(run: Run) -> User:
 def _started(holds: Sequence[Hold], made: int, more: bool, backoff: StartBackoff) -> Started:
     blocked = list(backoff.all())
     return Started([*holds, *(block.hold for block in blocked)], made, [block.until for block in blocked], more)
+
+
+def hold_back(plan: Plan, tasks: Mapping[str, Task], crowded: bool) -> tuple[Plan, list[Hold]]:
+    """The plan without work of the operator's own if memory is `crowded`, and why that waits. Computations end at once."""
+    if not crowded or not plan.podless:
+        return plan, []
+    held = [start for start in pacing.each(plan.podless) if not tasks[start.task].compute]
+    kept = [start for start in pacing.each(plan.podless) if tasks[start.task].compute]
+    return replace(plan, podless=kept), [Hold(held[0].key, MEMORY, CROWDED)] if held else []

@@ -22,11 +22,12 @@ from tradewind.control.dags.start_values import StartValues
 from tradewind.control.dags.template_index import Templates
 from tradewind.control.egress.client import HttpClient
 from tradewind.control.egress.policy import USUAL, EgressPolicy
+from tradewind.control.evaluation.footprints import OWN_LIMIT
 from tradewind.control.evaluation.host import Host
 from tradewind.control.execution.forced_end import End, Ender, breaks
 from tradewind.control.execution.observer import Observed, Observer
 from tradewind.control.execution.pod_remover import PodRemover
-from tradewind.control.execution.pod_starter import NOTHING, PodStarter, Started
+from tradewind.control.execution.pod_starter import NOTHING, PodStarter, Started, hold_back
 from tradewind.control.execution.reporter import RunReporter
 from tradewind.control.execution.run_binder import RunBinder
 from tradewind.control.execution.run_feed import RunFeed
@@ -52,7 +53,7 @@ from tradewind.kube.writes import flow
 from tradewind.plan import pacing
 from tradewind.plan.capacity.pool_allotment import PoolId
 from tradewind.plan.capacity.shard_share import WHOLE, Owned
-from tradewind.plan.runs.decision import CROWDED, MEMORY, Hold, Plan
+from tradewind.plan.runs.decision import Plan
 
 log = logging.getLogger(__name__)
 ASIDE = 2.0
@@ -226,7 +227,9 @@ class RunReconciler:
         """Starts attempts unless the run is ending, and returns the result."""
         if plan.phase != "Running" or self.table.overtaken(state, seen.run):
             return NOTHING
-        plan, held = self._hold_back(seen, plan)
+        run, rooms = seen.run, self.table.footprints
+        crowded = self.podless.size(run.uid) >= OWN_LIMIT or rooms.crowded(run.namespace, run.uid, bool(run.caller))
+        plan, held = hold_back(plan, seen.planner.definition.tasks, crowded)
         chosen = self._starter.choose(state, seen.planner, plan, seen.now, self.podless.active(state.run.uid))
         failed_as, late_in = self.podless.give_up(state, seen.planner, chosen.waiting)
         plan = replace(plan, podless=[*chosen.podless])
@@ -234,19 +237,11 @@ class RunReconciler:
         started = await self._starter.start(state, seen.planner, chosen, seen.now, woken_at)
         # A pod that could not be created has ended an attempt, or more are to be created.
         again = started.again or podless or failed_as or len(state.attempts.news) > known
-        looks = self.table.footprints.wait(seen.run.namespace, seen.run.uid, bool(held) or seen.planner.hungry)
-        retry_at = [*started.retry_at, *(seen.now + later for later in (late_in, looks) if later is not None)]
+        looks = rooms.wait(run.namespace, run.uid, bool(held) or seen.planner.hungry)
+        retry_at = started.retry_at if late_in is None else [*started.retry_at, seen.now + late_in]
+        retry_at = retry_at if looks is None else [*retry_at, seen.now + looks]
         holds = [*started.holds, *held]
         return replace(started, again=again, retry_at=retry_at, holds=holds, unsettled=pacing.spent())
-
-    def _hold_back(self, seen: Observed, plan: Plan) -> tuple[Plan, list[Hold]]:
-        """The plan without work of the operator's own that there is no memory for, and why that waits."""
-        run, tasks = seen.run, seen.planner.definition.tasks
-        if not plan.podless or not self.table.footprints.crowded(run.namespace, run.uid, run.caller is not None):
-            return plan, []
-        kept = [start for start in pacing.each(plan.podless) if tasks[start.task].compute]
-        held = [start for start in pacing.each(plan.podless) if not tasks[start.task].compute]
-        return replace(plan, podless=kept), [Hold(held[0].key, MEMORY, CROWDED)] if held else []
 
     async def _report(self, state: RunState, seen: Observed, plan: Plan, started: Started) -> None:
         """Writes what was planned and done, and schedules the next pass."""

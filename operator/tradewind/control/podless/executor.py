@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from tradewind.control.dagrun.state import RunState
@@ -34,6 +35,10 @@ from tradewind.plan.runs.planner import Planner
 log = logging.getLogger(__name__)
 VALUES_LIMIT = 32 * 2**20
 """Bytes of the rendered values of a run's attempts in progress: ten thousand can wait, each with a request of a megabyte."""
+ACTIVE, WAITING = 14_000, 2_000
+"""Bytes that an attempt in progress takes besides its values: with a coroutine, with a timer or a sensor."""
+LONGEST_SLEEP = 60.0
+"""Seconds after which a wait checks the clock again, since clocks are adjusted."""
 MESSAGE_LIMIT = 1_024
 """Characters of what an attempt in progress waits for."""
 API_RETRY_SECONDS = 5.0
@@ -48,8 +53,12 @@ class ActiveAttempt:
     live: Live
     size: int = 0
     """Bytes of its rendered values."""
+    active: bool = False
+    """Whether the operator does something meanwhile, rather than wait."""
     doing: "asyncio.Task[None] | None" = None
-    """None for a sensor, which the poller handles."""
+    """None for a wait, and for a sensor, which the poller handles."""
+    timer: asyncio.TimerHandle | None = None
+    """Of a wait."""
     stopped: tuple[str, str] | None = None
 
 
@@ -65,17 +74,21 @@ class Doing:
     """The planner that was informed; a new one is informed of everything."""
     size: int = 0
     """Bytes of the rendered values of those in progress."""
+    held: int = 0
+    """Bytes that they take in all."""
 
     def add(self, key: str, attempt: ActiveAttempt) -> None:
         """An attempt is in progress."""
         self.active[key] = attempt
         self.size += attempt.size
+        self.held += attempt.size + (ACTIVE if attempt.active else WAITING)
         self.changed.add(key)
 
     def remove(self, key: str) -> ActiveAttempt:
         """An attempt is not in progress any more."""
         attempt = self.active.pop(key)
         self.size -= attempt.size
+        self.held -= attempt.size + (ACTIVE if attempt.active else WAITING)
         return attempt
 
 
@@ -121,13 +134,18 @@ class Podless:
         if not plan.podless and state.run.uid not in self._runs:
             return False
         doing = self._runs.setdefault(state.run.uid, Doing())
-        for stop in plan.stops:
+        for stop in pacing.each(plan.stops):
+            if self._runs.get(state.run.uid) is not doing:
+                break
             attempt = doing.active.get(stop.task)
             if attempt is None or attempt.live.number != stop.number or attempt.stopped:
                 continue  # A stopped attempt may be withdrawing its question; a second cancellation would interrupt that.
             attempt.stopped = (stop.reason, stop.why)
             if attempt.doing:
                 attempt.doing.cancel()
+            elif attempt.timer:
+                attempt.timer.cancel()
+                self.end(state.run.uid, doing, stop.task, stop.reason, stop.why, {})
             else:
                 self._sensors.drop(state.run.uid, stop.task)
                 _Listener(self, state.run.uid, doing, stop.task, {}).end(stop.reason, stop.why, {})
@@ -139,8 +157,8 @@ class Podless:
         return bool(plan.podless)
 
     def size(self, uid: str) -> int:
-        """Bytes of the rendered values of a run's attempts in progress."""
-        return self._runs[uid].size if uid in self._runs else 0
+        """Bytes that a run's attempts in progress take."""
+        return self._runs[uid].held if uid in self._runs else 0
 
     def active(self, uid: str) -> list[str]:
         """The tasks and items of a run that are performed."""
@@ -173,6 +191,8 @@ class Podless:
         """Stops an attempt without reporting its end."""
         if attempt.doing:
             attempt.doing.cancel()
+        elif attempt.timer:
+            attempt.timer.cancel()
         else:
             self._sensors.drop(uid, key)
 
@@ -203,8 +223,11 @@ class Podless:
         if self._runs.get(state.run.uid) is not doing:
             return  # The run may have gone while the work was determined.
         live = Live(start.number, reason=work.reason, message=work.message, seen=now, created=since)
-        attempt = ActiveAttempt(since, live, renderer.size)
+        attempt = ActiveAttempt(since, live, renderer.size, active=work.until is None)
         doing.add(start.key, attempt)
+        if work.until is not None:
+            self._wait(state.run.uid, doing, start, task, attempt, work.until)
+            return
         steps = self._do(state.run.uid, doing, start, task, work, attempt)
 
         def finished(_: "asyncio.Task[None]") -> None:
@@ -213,6 +236,28 @@ class Podless:
 
         attempt.doing = asyncio.create_task(self._host.run(state.run.namespace, steps))
         attempt.doing.add_done_callback(finished)
+
+    def _wait(
+        self,
+        uid: str,
+        doing: Doing,
+        start: Start,
+        task: Task,
+        attempt: ActiveAttempt,
+        until: float,
+        *,
+        first: bool = True,
+    ) -> None:
+        """Ends a wait that is over, or sets its timer. Ten thousand of a run can wait: none has more than that."""
+        if (left := until - self._clock()) > 0 or first:
+            # Also one that is over already: the planner is informed of it first.
+            again = partial(self._wait, uid, doing, start, task, attempt, until, first=False)
+            attempt.timer = asyncio.get_running_loop().call_later(max(0.0, min(left, LONGEST_SLEEP)), again)
+            return
+        if doing.active.get(start.key) is attempt:
+            doing.remove(start.key)
+            self._record(doing, start, attempt.since, task, {})
+            self._wake(uid)
 
     def _sense(
         self,

@@ -1,6 +1,5 @@
 """The work of tasks without a pod: a request, a wait, an approval, a computation, or a run of another DAG."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,8 +27,6 @@ from tradewind.tasks.expansion import expand
 
 LONGEST_MESSAGE = 32_768
 """Characters of a question; the object allows no more."""
-LONGEST_SLEEP = 60.0
-"""Seconds after which a wait checks the clock again, since clocks are adjusted."""
 BUSY = "RequestsBusy"
 """Reason for a waiting attempt: all places for requests, or those of its namespace, are taken."""
 DELETED = "ApprovalDeleted"
@@ -71,6 +68,8 @@ class Work:
     """The outputs of a computation, which is complete already."""
     withdraw: Callable[[], Awaitable[None]] | None = None
     """Called if the work is stopped before its end."""
+    until: float | None = None
+    """When (epoch seconds) a wait is over: it needs nothing but a clock."""
 
 
 class Worker:
@@ -91,7 +90,7 @@ class Worker:
         """The work of an attempt whose time counts from `since` (epoch seconds). Raises Unrenderable."""
         if task.wait:
             until = _until(task.wait, renderer, since)
-            return Work(lambda _: self._sleep(until), "Wait", f"waits until {stamp(until)}")
+            return Work(reason="Wait", message=f"waits until {stamp(until)}", until=until)
         if task.approval:
             return self._approval(planner, start, task, renderer)
         if task.http:
@@ -106,11 +105,6 @@ class Worker:
     async def close(self) -> None:
         """Closes all connections."""
         await self._sender.close()
-
-    async def _sleep(self, until: float) -> Outputs:
-        while (left := until - self._clock()) > 0:
-            await asyncio.sleep(min(left, LONGEST_SLEEP))
-        return {}
 
     def _approval(self, planner: Planner, start: Start, task: Task, renderer: Renderer) -> Work:
         approval = task.approval

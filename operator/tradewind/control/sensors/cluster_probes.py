@@ -57,7 +57,7 @@ class _Meta(Struct, frozen=True):
 
 
 class _Item(Struct, frozen=True):
-    """What is looked at of each run: the rest, which can be a megabyte, is skipped."""
+    """What is read of each run: the rest, which can be a megabyte, is skipped."""
 
     metadata: _Meta
     spec: _Spec

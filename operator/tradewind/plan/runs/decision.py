@@ -66,7 +66,7 @@ GATED = "SchedulingGated"
 PREVIOUS = "PreviousRun"
 """The reason for which a task waits for the run before."""
 MEMORY = "Memory"
-"""The reason of holds for want of the operator's memory."""
+"""The reason of holds that wait for the operator's memory."""
 CROWDED = (
     "the runs of this namespace take all the memory that the operator has for one: it continues when others have ended"
 )

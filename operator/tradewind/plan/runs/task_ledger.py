@@ -29,6 +29,10 @@ UNIT = 1_600
 """Bytes of a unit, with what is kept of its state."""
 
 
+AXIS = 48
+"""Bytes of each value in a combination of a matrix."""
+
+
 class TaskLedger:
     """Units, fan-outs, states and outputs of a run."""
 
@@ -67,6 +71,7 @@ class TaskLedger:
         """The state of each task; of a fan-out as a whole."""
         self.item_room = fan_out.room()
         """The room for further items."""
+        self._combined = 0
         self.total = len(order)
         """The number of tasks and items, as far as they are known."""
         self.tally: Counter[State] = Counter({**NONE_YET, State.BLOCKED: self.total})
@@ -83,6 +88,8 @@ class TaskLedger:
     def expand(self, group: Group, units: list[Unit]) -> None:
         """Adds the items of a fan-out."""
         group.units = units
+        if group.source.matrix:
+            self._combined += AXIS * len(group.source.matrix.axes) * len(units)
         if units:
             self.total += len(units) - 1
             self.tally[group.state] -= 1
@@ -151,7 +158,7 @@ class TaskLedger:
     @property
     def footprint(self) -> int:
         """About how many bytes the units of the run take."""
-        return UNIT * len(self.units) + self.item_room.taken
+        return UNIT * len(self.units) + self.item_room.taken + self._combined
 
     def counted(self, task: str, state: State) -> State:
         """The state that an ended dependency counts as."""
