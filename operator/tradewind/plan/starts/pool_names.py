@@ -53,7 +53,7 @@ def claims(tasks: Mapping[str, Task], scope: Scope, values: Mapping[str, Any]) -
 
 
 def check(tasks: Mapping[str, Task], scope: Scope, values: Mapping[str, Any]) -> None:
-    """Raises Invalid if a name of a pool can't be computed for a run with these values, is not one, or is there twice."""
+    """Raises Invalid if a name of a pool can't be computed for a run with these values, is not one, or occurs twice in a task."""
     names, problems, seen = _Names(scope, values), [], set[tuple[str, str, str]]()
     for name, index, claim in templated(tasks):
         found, problem = names.get(claim.name)
