@@ -23,7 +23,7 @@ class Remote:
     def __init__(self, client: Client, place: tuple[str, str], token: str = "") -> None:
         """`place` is the Service's namespace and name. `token` instead of the kubeconfig's. Raises ClickException."""
         self._client, self._place = client, place
-        self.where = f"the record of {'/'.join(place)}"
+        self.where = "/".join(place)
         given = f"Bearer {token}" if token else client.connection.authorization() or ""
         if not given.startswith("Bearer "):
             words = "the recorder asks the API server about your token, and your kubeconfig has none, but a certificate or a password"
