@@ -1,5 +1,7 @@
 """Runs of some tasks only."""
 
+from tradewind.cli.starts.wanted import run_body
+from tradewind.kube.resources import RUNS
 from worlds.world import World, printed, tradewind
 
 TASKS = {
@@ -23,6 +25,10 @@ async def test_until_and_only_run_what_they_say_and_bypass_no_approval(operated:
             "Failed",
             "spec.only: approval ask is needed before what this run does; write spec.until instead: it runs what comes before, too",
         )
+        words = "there is no task 'lod'; did you mean load?"
         wrong = tradewind(operated, "run", "selected", "--until", "lod")
-        status = await operated.finished(client, wrong.stdout.strip())
-        assert "there is no task 'lod'; did you mean load?" in status["message"]
+        assert wrong.returncode != 0 and wrong.stdout == "" and f"--until: {words}" in wrong.stderr
+        body = run_body("selected", {}, "wrong")
+        body["spec"]["until"] = ["lod"]
+        await operated.create(client, RUNS, body)
+        assert words in (await operated.finished(client, "wrong"))["message"], "also without the command"

@@ -127,18 +127,18 @@ async def test_a_mapped_group_is_a_run_for_each_item_and_an_edit_does_not_change
 
 
 async def test_an_item_that_failed_is_tried_again_where_it_failed(here: Session) -> None:
+    breaks = {"image": "x", "command": ["test", "$[[ run.name ]]", "!=", "r-each-1"], "retries": {"limit": 0}}
     part = {
         "params": {"n": {}},
-        "tasks": {"first": {"compute": {"id": "run.name"}}, "hold": {"dependsOn": ["first"], **HOLD["hold"]}},
+        "tasks": {
+            "first": {"compute": {"id": "run.name"}},
+            "second": {"dependsOn": ["first"], **breaks},
+            "hold": {"dependsOn": ["second"], **HOLD["hold"]},
+        },
     }
     await apply(here, "again", {"each": {"retries": {"limit": 1}, **call("part", n="x")}}, dags={"part": part})
     await start(here, "r", "again")
-
-    async def pending() -> bool:
-        return "r-each-1-hold-1" in await asked(here)
-
-    await eventually(pending)
-    await here.client.patch(APPROVALS, "default", "r-each-1-hold-1", {"spec": {"decision": "Rejected", "by": "bob"}})
+    await reached(here, "r-each-1", "Failed")
     await approve(here, "r-each-2-hold-1")
     assert (await ended(here, "r"))["phase"] == "Succeeded"
     assert (await status(here, "r-each-2"))["outputs"]["first"] == {"id": "r-each-1"}
