@@ -23,9 +23,22 @@ class Clock:
         return self.now
 
 
+PATIENCE = 300.0
+"""Seconds on the clock for an evaluation, however busy the machine is: only the limit of CPU time ends one here."""
+
+
 @pytest.fixture
 async def host() -> AsyncIterator[Host]:
-    host = Host(Evaluator(deadline=0.3))
+    """For what is not about the limit."""
+    host = Host(Evaluator(deadline=60.0, kill_wait=PATIENCE))
+    yield host
+    await host.close()
+
+
+@pytest.fixture
+async def strict() -> AsyncIterator[Host]:
+    """Its limit is one that what is fast stays far below, and what is slow exceeds many times."""
+    host = Host(Evaluator(deadline=0.3, kill_wait=PATIENCE))
     yield host
     await host.close()
 
@@ -120,11 +133,11 @@ async def test_what_may_take_long_is_evaluated_by_the_worker(host: Host) -> None
     assert await call(host, "a", evaluate("xs.map(x, text).size()", xs=list(range(900)), text="y" * 2_000)) == 900
 
 
-async def test_an_evaluation_that_takes_too_long_is_ended_and_others_go_on(host: Host) -> None:
+async def test_an_evaluation_that_takes_too_long_is_ended_and_others_go_on(strict: Host) -> None:
     slow = evaluate("xs.all(x, xs.all(y, !text.matches('(x+x+)+y')))", xs=list(range(99)), text="a" * 700_000)
     with pytest.raises(ExpressionError, match="takes more than 300 ms of computing: compute the value in a task"):
-        await call(host, "a", slow)
-    assert await call(host, "b", evaluate("xs.all(x, text.size() > x)", xs=[1] * 50, text="y" * 100_000)) is True
+        await call(strict, "a", slow)
+    assert await call(strict, "b", evaluate("xs.all(x, text.size() > x)", xs=[1] * 50, text="y" * 100_000)) is True
 
 
 async def test_an_error_is_the_same_here_and_there(host: Host) -> None:
@@ -249,12 +262,12 @@ async def test_what_can_not_stop_is_failed_as_after_many_budgets() -> None:
     assert len(log) == 2 * BUDGETS_LIMIT + 1
 
 
-async def test_texts_are_taken_apart_elsewhere_where_that_takes_long(host: Host) -> None:
+async def test_texts_are_taken_apart_elsewhere_where_that_takes_long(host: Host, strict: Host) -> None:
     extracted = evaluate("regex.extractAll(t, '([a-z]+)[.]csv').size()", t="orders.csv, " * 2_000)
     assert await call(host, "a", extracted) == 2_000
     slow = evaluate("regex.extractAll(t, '(?:a|.)*b|a|(.{0,500}c)')", t="a" * 100_000)
     with pytest.raises(ExpressionError, match="takes more than 300 ms of computing"):
-        await call(host, "a", slow)
+        await call(strict, "a", slow)
     large = evaluate("regex.extract(t, p)", t="a", p=r"(\pL{100}){10}")
     with pytest.raises(ExpressionError, match="is not a regular expression that can be used: pattern too large"):
         await call(host, "a", large)

@@ -30,9 +30,11 @@ _COMMAND = (sys.executable, "-m", "tradewind.control.evaluation.child")
 class Evaluator:
     """Evaluates expressions one at a time, in turns between namespaces."""
 
-    def __init__(self, deadline: float = DEADLINE, command: Sequence[str] = _COMMAND) -> None:
-        """`deadline` is seconds of CPU time."""
-        self.deadline, self._command = deadline, command
+    def __init__(
+        self, deadline: float = DEADLINE, command: Sequence[str] = _COMMAND, kill_wait: float = KILL_WAIT_SECONDS
+    ) -> None:
+        """`deadline` is seconds of CPU time, `kill_wait` seconds on the clock."""
+        self.deadline, self._command, self._kill_wait = deadline, command, kill_wait
         self._turns = FairLock()
         self._process: asyncio.subprocess.Process | None = None
         self._idle: asyncio.TimerHandle | None = None
@@ -70,7 +72,7 @@ class Evaluator:
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
             return "error", f"has an input that can't be computed with: {error}", 0.0
         try:
-            async with asyncio.timeout(KILL_WAIT_SECONDS):
+            async with asyncio.timeout(self._kill_wait):
                 process = await self._ensure_running()
                 assert process.stdin is not None and process.stdout is not None  # noqa: S101 - they are pipes
                 process.stdin.write(LENGTH.pack(len(message)) + message)
