@@ -2,10 +2,12 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
+from chaos.clock import VirtualLoop, play
 from tradewind import metrics
-from tradewind.control.sensors.poller import Poll, Poller
+from tradewind.control.sensors.poller import GRACE, POLL_GRACE_SECONDS, Poll, Poller
 
 
 class Server:
@@ -146,10 +148,16 @@ async def test_a_host_that_one_namespace_fills_is_asked_for_others() -> None:
     running.cancel()
 
 
-async def test_what_waits_for_its_turn_says_so_and_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tradewind.control.sensors.poller.POLL_GRACE_SECONDS", 0.01)
-    monkeypatch.setattr("tradewind.control.sensors.poller.GRACE", 0.01)
-    poller, server, told = Poller(at_once=1), Server(), list[str]()
+def test_what_waits_for_its_turn_says_so_and_ends_in_time() -> None:
+    play(_waits_for_its_turn, seed=1)
+
+
+async def _waits_for_its_turn(loop: VirtualLoop) -> None:
+    """On a clock that only waiting advances: the order does not depend on the machine."""
+    poller, server, told = Poller(at_once=1), Server(), list[tuple[str, int]]()
+
+    def tell(what: str) -> Callable[[], None]:
+        return lambda: told.append((what, round(loop.time())))
 
     async def hang() -> float | None:
         await server.ask("h", "hang")
@@ -158,11 +166,11 @@ async def test_what_waits_for_its_turn_says_so_and_ends_in_time(monkeypatch: pyt
     poller.put("hang", Poll("test", "h", hang), 0)
     running = asyncio.create_task(poller.run())
     await until(lambda: server.asked == ["hang"])
-    limited = Poll("test", "h", hang, limit=0.05, busy=lambda: told.append("busy"), late=lambda: told.append("late"))
-    poller.put("limited", limited, 0)
-    poller.put("patient", Poll("test", "h", hang, busy=lambda: told.append("patient")), 0)
-    await until(lambda: "late" in told)
-    assert told == ["busy", "patient", "late"] and waiting() == 2, "the one that is late is gone, and was never asked"
+    poller.put("limited", Poll("test", "h", hang, limit=20, busy=tell("busy"), late=tell("late")), 0)
+    poller.put("patient", Poll("test", "h", hang, busy=tell("patient")), 0)
+    await asyncio.sleep(60)
+    assert told == [("busy", POLL_GRACE_SECONDS), ("patient", POLL_GRACE_SECONDS), ("late", 20 + GRACE)]
+    assert waiting() == 2, "the one that is late is gone, and was never asked"
     server.let.set()
     await until(lambda: not waiting())
     assert server.asked == ["hang", "hang"]
