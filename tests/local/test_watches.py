@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from tradewind.local.apiserver import watch
+from aiohttp import ClientSession
+from tradewind.local.apiserver import ApiServer, watch
 from tradewind.local.apiserver.kinds import BUILT_IN
 from tradewind.local.apiserver.store import ObjectStore, StoredEvent
 
@@ -31,3 +32,13 @@ async def test_what_happens_in_the_moment_in_which_a_bookmark_is_due_is_told(mon
     lines = watch.follow(store, kind, None, lambda _: True, store.version, True, None)
     first = json.loads(await anext(lines))
     assert (first["type"], first["object"]["metadata"]["name"]) == ("ADDED", "a")
+
+
+async def test_a_watch_is_on_record_as_soon_as_it_has_begun() -> None:
+    async with ApiServer() as server, ClientSession() as session:
+        path = "/api/v1/namespaces/default/pods"
+        async with session.get(f"{server.url}{path}", params={"watch": "true", "timeoutSeconds": "1000"}):
+            assert list(server.audit) == [("watch", "pods", "", "default", "", 200)]
+        async with session.get(f"{server.url}{path}", params={"watch": "true", "timeoutSeconds": "0.001"}) as ended:
+            await ended.read()
+        assert len(server.audit) == 2, "and once"

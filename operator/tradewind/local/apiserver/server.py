@@ -125,8 +125,11 @@ class ApiServer:
             headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else None
             return _json(error.body(), error.code, headers)
         finally:
-            if target.plural:
-                self.audit.append((verb, target.plural, target.subresource, target.namespace, target.name, code))
+            if target.plural and not (verb == "watch" and code == 200):
+                self._record(verb, target, code)
+
+    def _record(self, verb: str, target: Target, code: int) -> None:
+        self.audit.append((verb, target.plural, target.subresource, target.namespace, target.name, code))
 
     async def _faulty(self, request: web.Request, target: Target, verb: str, fault: Fault | None) -> web.StreamResponse:
         if fault and fault.what in ("error", "reset") and not fault.after:
@@ -244,6 +247,7 @@ class ApiServer:
             return write(event) + b"\n"
 
         await response.prepare(request)
+        self._record("watch", target, response.status)  # as it begins: it may last as long as the server
         deadline = float(query.get("timeoutSeconds") or 1800)
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(deadline):
