@@ -4,11 +4,18 @@ import { signal } from "@preact/signals";
 import { language } from "../i18n";
 import { zone } from "../prefs";
 
-/** Now, epoch milliseconds; moves once a second while the page is seen. */
-export const now = signal(Date.now());
-setInterval(() => {
-  if (!document.hidden) now.value = Date.now();
-}, 1000);
+let ticking: ReturnType<typeof setInterval> | undefined;
+
+/** Now, epoch milliseconds; moves once a second while something shows it and the page is seen. */
+export const now = signal(Date.now(), {
+  watched() {
+    this.value = Date.now();
+    ticking = setInterval(() => {
+      if (!document.hidden) this.value = Date.now();
+    }, 1000);
+  },
+  unwatched: () => clearInterval(ticking),
+});
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 

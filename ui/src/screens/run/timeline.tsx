@@ -50,7 +50,7 @@ export function Timeline({
   const drag = useRef<{ x: number; window: Window } | null>(null);
   const moment_ = live
     ? now.value
-    : columns.end.reduce<number>((most, end) => Math.max(most, end ?? 0), 0) || now.peek();
+    : columns.end.reduce<number>((most, end) => Math.max(most, end ?? 0), 0) || Date.now();
   const whole = useMemo(() => extent(columns, moment_), [columns, moment_]);
   const span = window.value ?? { from: 0, to: whole * 1.02 };
   const critical = useMemo(() => new Set(columns.critical), [columns]);

@@ -1,0 +1,30 @@
+import { effect } from "@preact/signals";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { now } from "../src/text/time";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+it("moves while something shows it, and leaves no timer behind", async () => {
+  vi.resetModules();
+  await import("../src/text/time");
+  expect(vi.getTimerCount()).toBe(0);
+
+  vi.setSystemTime(5_000_000);
+  const seen: number[] = [];
+  const stop = effect(() => void seen.push(now.value));
+  const other = effect(() => void now.value);
+  expect(seen.at(-1)).toBe(5_000_000);
+  vi.advanceTimersByTime(2000);
+  expect(seen.at(-1)).toBe(5_002_000);
+
+  const hidden = vi.spyOn(document, "hidden", "get").mockReturnValue(true);
+  vi.advanceTimersByTime(2000);
+  expect(seen.at(-1)).toBe(5_002_000);
+  hidden.mockRestore();
+
+  stop();
+  expect(vi.getTimerCount()).toBe(1);
+  other();
+  expect(vi.getTimerCount()).toBe(0);
+});
