@@ -117,6 +117,31 @@ def test_an_approval_is_decided_with_its_answers(visit: Visit, server: Server) -
     assert server.posted == [("approvals/people/leave-forecast-sign-off", wanted)]
 
 
+@pytest.mark.parametrize("task", ["", "sign-off"])
+def test_an_approval_is_decided_where_its_run_is_shown(visit: Visit, server: Server, task: str) -> None:
+    if task:
+        page = visit.to(f"{server.address}{RUN}?task={task}")
+        place = page.get_by_role("region", name=task)
+    else:
+        page = visit.to(f"{server.address}/")
+        page.get_by_role("link", name="Publish the forecast?").click()
+        page.wait_for_url(f"**{RUN}")
+        place = page.locator("main")
+    place.get_by_role("list", name="Needs a decision").get_by_role("button", name="Reject").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("kubectl tradewind approve")
+    dialog.get_by_role("button", name="Reject").click()
+    expect(dialog).to_be_hidden()
+    wanted = {"approve": False, "reason": "", "inputs": {}}
+    assert server.posted == [("approvals/people/leave-forecast-sign-off", wanted)]
+
+
+def test_a_run_that_asks_nothing_has_no_buttons_of_approvals(visit: Visit, server: Server) -> None:
+    page = visit.to(server.address + FAILED)
+    expect(page.get_by_role("button", name="Retry failed")).to_be_visible()
+    assert page.get_by_role("button", name="Approve").count() == 0
+
+
 def test_everything_can_be_reached_by_keys(visit: Visit, server: Server) -> None:
     page = visit.to(f"{server.address}/")
     page.keyboard.press("g")

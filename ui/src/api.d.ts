@@ -569,6 +569,8 @@ export interface ApprovalsQuery {
   namespace?: string;
   /** Decided ones too. */
   all?: boolean;
+  /** Those of this run only. */
+  run?: string;
 }
 
 /** Approvals, those that wait longest first. */

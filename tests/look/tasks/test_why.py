@@ -11,6 +11,8 @@ from tradewind.control.dags.revisions import Revisions
 from tradewind.kube.resources import RUNS
 from tradewind.look.run_view import look
 from tradewind.look.tasks.why import of_run
+from tradewind.look.waiting.reason import Cause
+from tradewind.look.waiting.task_waits import waits
 
 RUNNING = {"phase": "Running", **main(running={"startedAt": "2001-01-01T00:00:00Z"}), **scheduled(True)}
 LATER = 100.0
@@ -109,6 +111,38 @@ async def test_a_suspended_run_is_named(here: Scene) -> None:
     await here.client.patch(RUNS, "default", "x-1", {"spec": {"desiredState": "Suspended"}})
     sentence, cause = await why(here, "x-1")
     assert sentence == "it is suspended: nothing more starts until `tradewind resume x-1`" and cause == "person"
+
+
+async def test_all_that_could_start_waits_for_the_run_to_be_resumed(here: Scene) -> None:
+    asked = {"task": "ask", "reason": "Approval", "message": "waits for approval x-1-ask: go on?"}
+    timer = {"task": "timer", "reason": "Wait", "message": "waits until 2026-01-01T00:00:00Z"}
+    tasks = {
+        "each": {"forEach": {"range": {"stop": 3}}},
+        "later": {"command": [], "wait": {"duration": "1h"}},
+        "ask": {"command": [], "approval": {"message": "go on?"}},
+        "timer": {"command": [], "wait": {"duration": "1h"}},
+    }
+    await here.run("x-1", tasks, {"waiting": [asked, timer]})
+    await here.client.patch(RUNS, "default", "x-1", {"spec": {"desiredState": "Suspended"}})
+    _, view = await look(here.client, "default", "x-1", Revisions(here.client))
+    assert view is not None
+    found = {wait.task: wait for wait in waits(view, time.time())}
+    words = "the run is suspended: `tradewind resume run/x-1`"
+    assert {found[key].message for key in ("each[0]", "each[1]", "each[2]", "later")} == {words}
+    assert {found[key].cause for key in ("each[0]", "each[2]", "later", "ask")} == {Cause.PERSON}
+    assert found["ask"].message == asked["message"] and found["timer"].cause is Cause.RUNNING
+
+
+async def test_what_to_do_speaks_of_what_there_is_to_do(here: Scene) -> None:
+    ask = {"a": {"command": [], "approval": {"message": "go on?"}}}
+    await here.run(
+        "x-1", ask, {"waiting": [{"task": "a", "reason": "Approval", "message": "waits for approval x-1-a"}]}
+    )
+    run, view = await look(here.client, "default", "x-1", Revisions(here.client))
+    assert of_run(run, view, time.time()).todo == "decide the approval: approve or reject it"
+    await here.client.patch(RUNS, "default", "x-1", {"spec": {"desiredState": "Suspended"}})
+    run, view = await look(here.client, "default", "x-1", Revisions(here.client))
+    assert of_run(run, view, time.time()).todo == "resume the run"
 
 
 async def test_what_is_lost_time_comes_before_what_runs_or_is_about_to(here: Scene) -> None:

@@ -58,6 +58,8 @@ async def test_a_dag_whose_last_run_failed_needs_a_person(there: Guest, client: 
 
 async def test_approvals_that_are_decided_are_left_out_unless_asked_for(there: Guest, client: Client) -> None:
     assert [row["name"] for row in (await there.get("approvals?namespace=a"))["approvals"]] == ["etl-1-ask"]
+    assert (await there.get("approvals?namespace=a&run=etl"))["approvals"] == []
+    assert [row["name"] for row in (await there.get("approvals?namespace=a&run=etl-1"))["approvals"]] == ["etl-1-ask"]
     await client.patch(APPROVALS, "a", "etl-1-ask", {"spec": {"decision": "Rejected", "by": "me"}})
     await client.patch(APPROVALS, "a", "etl-1-ask", {"status": {"outcome": "Rejected"}}, "status")
     while (await there.get("approvals?namespace=a"))["approvals"]:

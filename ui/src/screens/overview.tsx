@@ -122,7 +122,7 @@ function Shown({ data }: { data: OverviewAnswer }) {
 
 function NeedRow({ need }: { need: Need }) {
   const href =
-    need.kind === "approval"
+    need.kind === "approval" && !need.run
       ? to(["approvals"], { q: need.name })
       : need.kind === "invalid"
         ? to(["dags", need.namespace, need.dag || need.name])

@@ -29,6 +29,8 @@ LONGEST_MESSAGE = 32_768
 """Characters of a question; the object allows no more."""
 BUSY = "RequestsBusy"
 """Reason for a waiting attempt: all places for requests, or those of its namespace, are taken."""
+ASKED = "Approval"
+"""Reason for a waiting attempt: its question waits for an answer."""
 DELETED = "ApprovalDeleted"
 """Reason for a waiting attempt: its question was deleted several times, soon after it was asked."""
 Outputs = dict[str, Any]
@@ -137,7 +139,7 @@ class Worker:
             return decision.outputs
 
         withdraw = partial(self._approvals.withdraw, planner.ledger.run, question)
-        return Work(ask, "Approval", words(first), withdraw=withdraw)
+        return Work(ask, ASKED, words(first), withdraw=withdraw)
 
     def _subdag(self, planner: Planner, start: Start, dag: SubDAG, renderer: Renderer) -> Work:
         ended = planner.ledger.units[start.key].ended

@@ -9,7 +9,7 @@ from tradewind.control.dagrun.state import RunState
 from tradewind.kube.pod import Pod
 from tradewind.look.tasks.segments import by_attempt
 from tradewind.look.unclaimed import unclaimed
-from tradewind.look.waiting.reason import WORK, Cause, Wait, queued
+from tradewind.look.waiting.reason import SUSPENDED, WORK, Cause, Wait, queued
 from tradewind.look.waiting.task_waits import waits
 from tradewind.model import duration
 from tradewind.model.retries import Retries
@@ -32,13 +32,14 @@ TODO = {
     Cause.PARALLELISM: "raise `parallelism`, if the cluster has room",
     Cause.POOL: "see who holds the pool; raise its `slots`",
     Cause.QUOTA: "raise the quota, or ask for less in `resources`",
-    Cause.PERSON: "decide the approval, or resume the run",
+    Cause.PERSON: "decide the approval: approve or reject it",
     Cause.OPERATOR: "is an operator running? `tradewind doctor` looks",
     Cause.SCHEDULING: "make room, or ask for less in resources, nodeSelector and tolerations",
     Cause.CONFIG: "create what is missing, or fix env and envFrom",
     Cause.IMAGE: "check the image's name, its registry and imagePullSecrets",
 }
 """What to do about a wait."""
+RESUME = "resume the run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,12 @@ def of_run(run: Run, view: RunState | None, now: float) -> Why:
         return Why(message or _ended(run), str(run.phase))
     if run.desired == "Suspended":
         words = f"it is suspended: nothing more starts until `tradewind resume {run.name}`"
-        return Why(words, str(Cause.PERSON), todo="resume the run")
+        return Why(words, str(Cause.PERSON), todo=RESUME)
     if words := unclaimed(run):
         return Why(words, str(Cause.OPERATOR), todo=TODO[Cause.OPERATOR])
     if view is None:
         wait = queued(run)
-        return Why(wait.words(now) or "it has not begun", str(wait.cause), todo=TODO.get(wait.cause, ""))
+        return Why(wait.words(now) or "it has not begun", str(wait.cause), todo=_todo(wait))
     every = list(waits(view, now))
     lost = [wait for wait in every if wait.cause not in WORK]
     running = sum(wait.cause is Cause.RUNNING for wait in every)
@@ -92,7 +93,11 @@ def of_run(run: Run, view: RunState | None, now: float) -> Why:
     longest = max(lost, key=lambda wait: (not _soon(wait, now), wait.seconds(now) or 0.0))
     more = f", and {len(lost) - 1} more wait" if len(lost) > 1 else ""
     sentence = f"{longest.task or 'it'}: {brief(longest.words(now), LONGEST) or f'waits for {longest.cause}'}{more}"
-    return Why(f"{works}; {sentence}" if works else sentence, str(longest.cause), todo=TODO.get(longest.cause, ""))
+    return Why(f"{works}; {sentence}" if works else sentence, str(longest.cause), todo=_todo(longest))
+
+
+def _todo(wait: Wait) -> str:
+    return RESUME if wait.reason == SUSPENDED else TODO.get(wait.cause, "")
 
 
 def _soon(wait: Wait, now: float) -> bool:
@@ -210,7 +215,7 @@ def _waiting(
         found = chain(view, planner, wait, {}, now)
         end = found.steps[-1].text if len(found.steps) > 1 else ""
         return Why(f"{words}; {end}" if end else words or "it waits for what it depends on", str(wait.cause), evidence)
-    return Why(words or f"it waits for {wait.cause}", str(wait.cause), evidence, TODO.get(wait.cause, ""))
+    return Why(words or f"it waits for {wait.cause}", str(wait.cause), evidence, _todo(wait))
 
 
 def chain(view: RunState, planner: Planner, wait: Wait, known: Mapping[str, Wait], now: float) -> Chain:

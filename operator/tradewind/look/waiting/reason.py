@@ -31,6 +31,8 @@ class Cause(StrEnum):
     RUNNING = "running"
 
 
+SUSPENDED = "Suspended"
+"""The reason of what waits for the run to be resumed."""
 NOT_SEEN = "NotSeen"
 """The reason of a run that no operator has taken up."""
 WORK = frozenset({Cause.DEPENDENCIES, Cause.RUNNING})

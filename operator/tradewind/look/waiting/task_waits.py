@@ -7,15 +7,15 @@ from typing import Any
 
 from tradewind.control.dagrun.run import Run
 from tradewind.control.dagrun.state import RunState
-from tradewind.control.podless.work import DELETED
+from tradewind.control.podless.work import ASKED, DELETED
 from tradewind.kube.pod import Pod
 from tradewind.look.waiting.blocked_on import blocked
-from tradewind.look.waiting.reason import Cause, Wait
+from tradewind.look.waiting.reason import SUSPENDED, Cause, Wait
 from tradewind.look.waiting.stopping import stopping
 from tradewind.plan import pacing
 from tradewind.plan.outcomes.state import FINAL, State
 from tradewind.plan.runs.critical_path import Trail
-from tradewind.plan.runs.decision import PREVIOUS, Live
+from tradewind.plan.runs.decision import IN_ORDER, PREVIOUS, Live
 from tradewind.plan.runs.unit import CONFIG_REASONS, Unit
 
 
@@ -69,7 +69,7 @@ class _Look:
         return self._again(unit) if unit.ended else self._ready(unit, self._free_since(unit))
 
     def _podless(self, unit: Unit, live: Live) -> Wait:
-        cause = Cause.PERSON if live.reason in ("Approval", DELETED) else Cause.RUNNING
+        cause = Cause.PERSON if live.reason in (ASKED, DELETED) else Cause.RUNNING
         return Wait(unit.key, cause, live.reason or "Running", live.message, self._free_since(unit))
 
     def _again(self, unit: Unit) -> Wait:
@@ -84,6 +84,13 @@ class _Look:
     def _ready(self, unit: Unit, since: float) -> Wait:
         """The wait of a unit whose next attempt could start: the operator's message about it, else about one like it."""
         own = self.told.get(unit.key)
+        if own is not None and own["reason"] in (ASKED, DELETED):
+            return Wait(unit.key, Cause.PERSON, str(own["reason"]), str(own.get("message") or ""), since)
+        if self.view.run.desired == SUSPENDED and own is not None and own["reason"] in IN_ORDER:
+            return Wait(unit.key, Cause.RUNNING, str(own["reason"]), str(own.get("message") or ""), since)
+        if self.view.run.desired == SUSPENDED:
+            words = f"the run is suspended: `tradewind resume run/{self.view.run.name}`"
+            return Wait(unit.key, Cause.PERSON, SUSPENDED, words, since)
         said = (
             own
             if own is not None and own["reason"] not in ("BackOff", "Loop")
@@ -98,7 +105,9 @@ class _Look:
             message = f"the run's parallelism is {self.planner.definition.spec.parallelism}"
         if message is not None:
             return Wait(unit.key, Cause.PARALLELISM, "Parallelism", message, since)
-        return Wait(unit.key, Cause.OPERATOR, "Ready", "ready: the operator is to make its pod", since)
+        task = self.planner.definition.tasks[unit.task]
+        words = "ready: the operator is to " + ("start it" if task.podless else "make its pod")
+        return Wait(unit.key, Cause.OPERATOR, "Ready", words, since)
 
     @cached_property
     def trail(self) -> Trail:
@@ -122,7 +131,7 @@ def _cause(reason: str) -> Cause:
     """The cause for a reason that the operator gives."""
     if reason == "Parallelism":
         return Cause.PARALLELISM
-    if reason == "Suspended":
+    if reason == SUSPENDED:
         return Cause.PERSON
     return Cause.POOL if reason.startswith("Pool") else Cause.QUOTA
 

@@ -131,6 +131,8 @@ class ApprovalsQuery(Where):
 
     all: bool = False
     """Decided ones too."""
+    run: str = ""
+    """Those of this run only."""
 
 
 class ApprovalsAnswer(Answer):

@@ -51,6 +51,8 @@ async def approvals(question: Question) -> ApprovalsAnswer:
     for record in found:
         outcome = str(record.status.get("outcome") or "Pending")
         run = str(record.spec.get("run") or "")
+        if asked.run and run != asked.run:
+            continue
         known = question.service.cache.run(runs, record.namespace, run) if runs else None
         if not asked.all and (outcome != "Pending" or (known is not None and known.final)):
             continue

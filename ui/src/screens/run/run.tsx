@@ -1,7 +1,8 @@
 import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
-import type { RunAnswer, RunDetail, TasksAnswer } from "../../api";
-import { path } from "../../api/client";
+import type { ApprovalRow, ApprovalsAnswer, RunAnswer, RunDetail, TasksAnswer } from "../../api";
+import { path, withQuery } from "../../api/client";
 import { useResource } from "../../api/resource";
 import { Graph } from "../../canvas/graph";
 import { t, word } from "../../i18n";
@@ -11,6 +12,7 @@ import { look } from "../../parts/shapes";
 import { useKey } from "../../router/keys";
 import { go, place, queried, segments, to } from "../../router/router";
 import { RunActions } from "./actions";
+import { Asked } from "./decide";
 import { RunFacts } from "./facts";
 import { type Row, stateOf, tasksOf, treeRows } from "./rows";
 import { TaskPanel } from "./task_panel";
@@ -32,15 +34,43 @@ export function Screen() {
         {(answer) => (
           <>
             <Head answer={answer} />
-            <Loaded of={tasks}>
-              {(columns) => <Tasks run={answer.run} columns={columns} partial={answer.partial ?? columns.partial} />}
-            </Loaded>
+            <Asking run={answer.run}>
+              {(approvals, decided) => (
+                <>
+                  {approvals.length > 0 && <Asked approvals={approvals} done={decided} />}
+                  <Loaded of={tasks}>
+                    {(columns) => (
+                      <Tasks
+                        run={answer.run}
+                        columns={columns}
+                        partial={answer.partial ?? columns.partial}
+                        approvals={approvals}
+                        decided={decided}
+                      />
+                    )}
+                  </Loaded>
+                </>
+              )}
+            </Asking>
             <RunFacts run={answer.run} />
           </>
         )}
       </Loaded>
     </div>
   );
+}
+
+/** What the run asks people; nothing where the user may not list approvals. */
+function Asking({
+  run,
+  children,
+}: {
+  run: RunDetail;
+  children: (approvals: ApprovalRow[], decided: () => void) => JSX.Element;
+}) {
+  const address = withQuery("approvals", { namespace: run.namespace, run: run.name });
+  const asked = useResource<ApprovalsAnswer>(run.phase === "Running" ? address : null, ["approvals"]);
+  return children(run.phase === "Running" ? (asked.data.value?.approvals ?? []) : [], asked.again);
 }
 
 function Head({ answer }: { answer: RunAnswer }) {
@@ -140,7 +170,19 @@ function Head({ answer }: { answer: RunAnswer }) {
   );
 }
 
-function Tasks({ run, columns, partial }: { run: RunDetail; columns: TasksAnswer; partial: string | null }) {
+function Tasks({
+  run,
+  columns,
+  partial,
+  approvals,
+  decided,
+}: {
+  run: RunDetail;
+  columns: TasksAnswer;
+  partial: string | null;
+  approvals: ApprovalRow[];
+  decided: () => void;
+}) {
   const query = place.value.query;
   const view = VIEWS.find((one) => one === query.get("view")) ?? "gantt";
   const chosen = query.get("task");
@@ -235,6 +277,8 @@ function Tasks({ run, columns, partial }: { run: RunDetail; columns: TasksAnswer
           key={chosen}
           run={run}
           task={chosen}
+          approvals={approvals.filter((one) => one.task === chosen)}
+          decided={decided}
           close={() => go(queried({ task: null, tab: null, attempt: null }), true)}
         />
       )}

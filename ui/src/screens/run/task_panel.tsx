@@ -1,6 +1,6 @@
 /** One task or item: why it is where it is, its log, attempts, values, pod. */
 
-import type { AttemptRow, Budget, RunDetail, TaskAnswer } from "../../api";
+import type { ApprovalRow, AttemptRow, Budget, RunDetail, TaskAnswer } from "../../api";
 import { path } from "../../api/client";
 import { useResource } from "../../api/resource";
 import { t, word } from "../../i18n";
@@ -8,18 +8,36 @@ import { Code, Foreign, Icon, Loaded, State, Took, When, Words } from "../../par
 import { chosenTab, type Tab, Tabs } from "../../parts/tabs";
 import { go, queried } from "../../router/router";
 import { took } from "../../text/time";
+import { Asked } from "./decide";
 import { Conditions, Events, shown, Values } from "./facts";
 import { Log } from "./log";
 import { linkAddress } from "./wait_chains";
 
-export function TaskPanel({ run, task, close }: { run: RunDetail; task: string; close: () => void }) {
+export function TaskPanel({
+  run,
+  task,
+  approvals,
+  decided,
+  close,
+}: {
+  run: RunDetail;
+  task: string;
+  approvals: ApprovalRow[];
+  decided: () => void;
+  close: () => void;
+}) {
   const detail = useResource<TaskAnswer>(`${path("runs", run.namespace, run.name)}/tasks/${path(task)}`, [
     `run:${run.namespace}/${run.name}`,
   ]);
   return (
     <section class="section task-panel" aria-label={task.slice(0, 200)}>
       <Loaded of={detail} rows={4}>
-        {(answer) => <Panel run={run} task={answer} close={close} />}
+        {(answer) => (
+          <>
+            <Panel run={run} task={answer} close={close} />
+            {approvals.length > 0 && <Asked approvals={approvals} done={decided} />}
+          </>
+        )}
       </Loaded>
       {detail.data.value === null && (
         <button type="button" class="button quiet panel-close" onClick={close}>
