@@ -123,7 +123,7 @@ class World:
                 "affected": [
                     text("extract-leave: runs again"),
                     text("features: runs again"),
-                    text("train+3: is stopped"),
+                    text("train[3]: is stopped"),
                 ],
                 "lost": [text("outputs of features: rows")],
                 "words": text("3 tasks run again, 1 of them is stopped"),
@@ -252,7 +252,7 @@ class World:
                     "longest": longest,
                     "namespace": self.runs[0]["namespace"],
                     "run": self.runs[0]["name"],
-                    "task": text("train+13"),
+                    "task": text("train[13]"),
                     "since": self.now - longest * 1000,
                 }
                 for cause, tasks, longest in (
@@ -415,7 +415,7 @@ class World:
                         start = None
                 parts.append(
                     (
-                        f"{name}+{item}",
+                        f"{name}[{item}]",
                         index,
                         item,
                         kind,
@@ -559,7 +559,7 @@ class World:
         ]
         return {
             "key": key,
-            "task": key.split("+")[0],
+            "task": key.split("[")[0],
             "kind": "pod",
             "description": text("Reads who is absent, and when."),
             "item": None,
@@ -650,7 +650,7 @@ class World:
         return {
             "tasks": [
                 {"key": text("publish"), "chain": chain, **row, "cause": "dependencies"},
-                {"key": text("train+14"), "chain": chain[3:], **row},
+                {"key": text("train[14]"), "chain": chain[3:], **row},
             ],
             "total": 14,
         }
@@ -905,7 +905,7 @@ class World:
                 {
                     "namespace": "people",
                     "run": run,
-                    "task": text(f"train+{n}"),
+                    "task": text(f"train[{n}]"),
                     "slots": 1,
                     "since": self.now - n * MINUTE,
                 }
@@ -915,7 +915,7 @@ class World:
                 {
                     "namespace": "people",
                     "run": run,
-                    "task": text(f"train+{n + 13}"),
+                    "task": text(f"train[{n + 13}]"),
                     "since": self.now - n * MINUTE,
                     "why": text("its turn is after 8 holders" if n else "next: the first slot that is free"),
                 }

@@ -16,7 +16,7 @@ SHAPES: dict[str, type[Answer]] = {
     "runs": runs.RunsAnswer,
     RUN: runs.RunAnswer,
     f"{RUN}/tasks": tasks.TasksAnswer,
-    f"{RUN}/tasks/train+3": tasks.TaskAnswer,
+    f"{RUN}/tasks/train[3]": tasks.TaskAnswer,
     f"{RUN}/waits": runs.WaitsAnswer,
     "dags": objects.DAGsAnswer,
     DAG: dags.DAGAnswer,

@@ -142,6 +142,35 @@ def test_a_run_that_asks_nothing_has_no_buttons_of_approvals(visit: Visit, serve
     assert page.get_by_role("button", name="Approve").count() == 0
 
 
+@pytest.mark.parametrize("tab", ["why", "log", "attempts", "values", "pod"])
+def test_a_fan_out_leads_to_its_items_failed_ones_first(visit: Visit, server: Server, tab: str) -> None:
+    page = visit.to(f"{server.address}{RUN}?task=train&tab={tab}")
+    items = page.get_by_role("region", name="Items")
+    expect(items).to_contain_text("logs, attempts and inputs are those of its items")
+    assert "No log yet" not in page.locator("main").inner_text()
+    links = items.get_by_role("listitem")
+    expect(links).to_have_count(24)
+    expect(links.first).to_contain_text("train[3]")
+    links.first.get_by_role("button").click()
+    expect(page.get_by_role("region", name="train[3]")).to_be_visible()
+    row = page.get_by_role("tree", name="Tasks").locator("[aria-selected=true]")
+    expect(row).to_contain_text("region 3")
+
+
+def test_the_items_of_a_large_fan_out_are_not_all_listed(visit: Visit, serve: Callable[[World], Server]) -> None:
+    page = visit.to(f"{serve(World(items=10_000)).address}{RUN}?task=train")
+    items = page.get_by_role("region", name="Items")
+    expect(items.get_by_role("listitem")).to_have_count(50)
+    expect(items).to_contain_text("and 9,950 more")
+
+
+def test_a_link_to_an_item_opens_its_fan_out(visit: Visit, server: Server) -> None:
+    page = visit.to(f"{server.address}{RUN}?task=train%5B20%5D")
+    row = page.get_by_role("tree", name="Tasks").locator("[aria-selected=true]")
+    expect(row).to_contain_text("region 20")
+    expect(row).to_be_in_viewport()
+
+
 def test_everything_can_be_reached_by_keys(visit: Visit, server: Server) -> None:
     page = visit.to(f"{server.address}/")
     page.keyboard.press("g")

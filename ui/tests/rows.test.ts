@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { treeRows } from "../src/screens/run/rows";
+import { around, itemsOf, treeRows } from "../src/screens/run/rows";
 import { columns } from "./columns";
 
 const wish = { open: new Set<string>(), text: "", failedFirst: true };
@@ -21,9 +21,9 @@ describe("the task tree", () => {
   it("collapses items, with how many ended and failed", () => {
     const data = columns([
       ["fan", "Running"],
-      ["fan+0", "Succeeded"],
-      ["fan+1", "Failed"],
-      ["fan+2", "Running"],
+      ["fan[0]", "Succeeded"],
+      ["fan[1]", "Failed"],
+      ["fan[2]", "Running"],
     ]);
     expect(treeRows(data, wish)).toMatchObject([{ id: "fan", open: false, inside: { total: 3, done: 2, failed: 1 } }]);
   });
@@ -31,12 +31,31 @@ describe("the task tree", () => {
   it("puts failed items first once it is opened", () => {
     const data = columns([
       ["fan", "Running"],
-      ["fan+0", "Succeeded"],
-      ["fan+1", "Running"],
-      ["fan+2", "Failed"],
+      ["fan[0]", "Succeeded"],
+      ["fan[1]", "Running"],
+      ["fan[2]", "Failed"],
     ]);
     const rows = treeRows(data, { ...wish, open: new Set(["fan"]) });
-    expect(rows.map((row) => row.id)).toEqual(["fan", "fan+2", "fan+0", "fan+1"]);
+    expect(rows.map((row) => row.id)).toEqual(["fan", "fan[2]", "fan[0]", "fan[1]"]);
+  });
+
+  it("knows the items of a task, failed ones first, and what has to be open for one to be seen", () => {
+    const data = columns(
+      [
+        ["load.a", "Succeeded"],
+        ["load.fan", "Failed"],
+        ["load.fan[0]", "Succeeded"],
+        ["load.fan[1]", "Failed"],
+        ["b", "Running"],
+      ],
+      { groups: ["load"], group: [0, 0, -1] },
+    );
+    expect(itemsOf(data, "load.fan")).toEqual([3, 2]);
+    for (const key of ["load.a", "load.fan[1]", "b", "gone"]) expect(itemsOf(data, key)).toEqual([]);
+    expect(around(data, "load.fan[1]")).toEqual({ task: "load.fan", group: "group:load" });
+    expect(around(data, "load.a")).toEqual({ task: "", group: "group:load" });
+    expect(around(data, "b")).toEqual({ task: "", group: "" });
+    expect(around(data, "gone")).toEqual({ task: "", group: "" });
   });
 
   it("counts a fan-out with a failed item among the failed, though it still runs", () => {
@@ -44,7 +63,7 @@ describe("the task tree", () => {
       columns([
         ["a", "Running"],
         ["fan", "Running"],
-        ["fan+0", "Failed"],
+        ["fan[0]", "Failed"],
       ]),
       wish,
     );
@@ -54,11 +73,11 @@ describe("the task tree", () => {
   it("finds items by name or state, and shows them below their task", () => {
     const data = columns([
       ["fan", "Running"],
-      ["fan+0", "Succeeded"],
-      ["fan+1", "Failed"],
+      ["fan[0]", "Succeeded"],
+      ["fan[1]", "Failed"],
       ["other", "Succeeded"],
     ]);
-    expect(treeRows(data, { ...wish, text: "failed" }).map((row) => row.id)).toEqual(["fan", "fan+1"]);
+    expect(treeRows(data, { ...wish, text: "failed" }).map((row) => row.id)).toEqual(["fan", "fan[1]"]);
     expect(treeRows(data, { ...wish, text: "oth" }).map((row) => row.id)).toEqual(["other"]);
   });
 

@@ -67,6 +67,30 @@ export function tasksOf(columns: TasksAnswer): Task[] {
   return found;
 }
 
+/** The rows of a task's items, failed ones first; empty for an item, and for what is no fan-out. */
+export function itemsOf(columns: TasksAnswer, key: string): number[] {
+  const row = columns.key.indexOf(key);
+  if (row === -1 || columns.item[row] !== -1) return [];
+  const found: number[] = [];
+  for (let at = row + 1; at < columns.n && columns.item[at] !== -1; at++) found.push(at);
+  return failedFirst(columns, found);
+}
+
+/** What has to be open, or not be closed, for a row to be seen: its fan-out and its group. */
+export function around(columns: TasksAnswer, key: string): { task: string; group: string } {
+  const row = columns.key.indexOf(key);
+  if (row === -1) return { task: "", group: "" };
+  let task = row;
+  while (task > 0 && columns.item[task] !== -1) task -= 1;
+  const group = columns.group[columns.task[row]!] ?? -1;
+  return { task: task === row ? "" : columns.key[task]!, group: group === -1 ? "" : `group:${columns.groups[group]}` };
+}
+
+function failedFirst(columns: TasksAnswer, rows: number[]): number[] {
+  const good = (row: number) => Number(!BAD.has(stateOf(columns, row)));
+  return [...rows].sort((a, b) => good(a) - good(b) || a - b);
+}
+
 export function treeRows(columns: TasksAnswer, wish: Wish): Row[] {
   const text = wish.text.trim().toLowerCase();
   const fits = (row: number) =>
@@ -113,11 +137,7 @@ export function treeRows(columns: TasksAnswer, wish: Wish): Row[] {
       },
     ];
     if (open) {
-      const sorted = wish.failedFirst
-        ? [...items].sort(
-            (a, b) => Number(!BAD.has(stateOf(columns, a))) - Number(!BAD.has(stateOf(columns, b))) || a - b,
-          )
-        : items;
+      const sorted = wish.failedFirst ? failedFirst(columns, items) : items;
       for (const row of sorted)
         rows.push({
           kind: "item",

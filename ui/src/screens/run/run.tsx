@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import type { ApprovalRow, ApprovalsAnswer, RunAnswer, RunDetail, TasksAnswer } from "../../api";
 import { path, withQuery } from "../../api/client";
 import { useResource } from "../../api/resource";
@@ -14,7 +14,7 @@ import { go, place, queried, segments, to } from "../../router/router";
 import { RunActions } from "./actions";
 import { Asked } from "./decide";
 import { RunFacts } from "./facts";
-import { type Row, stateOf, tasksOf, treeRows } from "./rows";
+import { around, type Row, stateOf, tasksOf, treeRows } from "./rows";
 import { TaskPanel } from "./task_panel";
 import { TaskTable } from "./task_table";
 import { Legend, Timeline, type Window } from "./timeline";
@@ -186,10 +186,18 @@ function Tasks({
   const query = place.value.query;
   const view = VIEWS.find((one) => one === query.get("view")) ?? "gantt";
   const chosen = query.get("task");
-  const open = useSignal<ReadonlySet<string>>(new Set(chosen?.includes("+") ? [chosen.split("+")[0]!] : []));
+  const open = useSignal<ReadonlySet<string>>(new Set());
   const text = useSignal("");
   const failedFirst = useSignal(true);
   const span = useSignal<Window | null>(null);
+  useEffect(() => {
+    if (chosen === null) return;
+    const { task, group } = around(columns, chosen);
+    const next = new Set(open.value);
+    if (task) next.add(task);
+    next.delete(group);
+    open.value = next;
+  }, [chosen]);
   const rows = useMemo(
     () => treeRows(columns, { open: open.value, text: text.value, failedFirst: failedFirst.value }),
     [columns, open.value, text.value, failedFirst.value],
@@ -277,6 +285,7 @@ function Tasks({
           key={chosen}
           run={run}
           task={chosen}
+          columns={columns}
           approvals={approvals.filter((one) => one.task === chosen)}
           decided={decided}
           close={() => go(queried({ task: null, tab: null, attempt: null }), true)}

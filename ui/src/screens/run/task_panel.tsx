@@ -1,6 +1,7 @@
 /** One task or item: why it is where it is, its log, attempts, values, pod. */
 
-import type { ApprovalRow, AttemptRow, Budget, RunDetail, TaskAnswer } from "../../api";
+import { useMemo } from "preact/hooks";
+import type { ApprovalRow, AttemptRow, Budget, RunDetail, TaskAnswer, TasksAnswer } from "../../api";
 import { path } from "../../api/client";
 import { useResource } from "../../api/resource";
 import { t, word } from "../../i18n";
@@ -11,17 +12,20 @@ import { took } from "../../text/time";
 import { Asked } from "./decide";
 import { Conditions, Events, shown, Values } from "./facts";
 import { Log } from "./log";
+import { itemsOf, stateOf } from "./rows";
 import { linkAddress } from "./wait_chains";
 
 export function TaskPanel({
   run,
   task,
+  columns,
   approvals,
   decided,
   close,
 }: {
   run: RunDetail;
   task: string;
+  columns: TasksAnswer;
   approvals: ApprovalRow[];
   decided: () => void;
   close: () => void;
@@ -34,7 +38,7 @@ export function TaskPanel({
       <Loaded of={detail} rows={4}>
         {(answer) => (
           <>
-            <Panel run={run} task={answer} close={close} />
+            <Panel run={run} task={answer} columns={columns} close={close} />
             {approvals.length > 0 && <Asked approvals={approvals} done={decided} />}
           </>
         )}
@@ -48,11 +52,23 @@ export function TaskPanel({
   );
 }
 
-function Panel({ run, task, close }: { run: RunDetail; task: TaskAnswer; close: () => void }) {
+function Panel({
+  run,
+  task,
+  columns,
+  close,
+}: {
+  run: RunDetail;
+  task: TaskAnswer;
+  columns: TasksAnswer;
+  close: () => void;
+}) {
+  const fan = task.key === task.task && columns.fan[columns.names.indexOf(task.task)] === true;
+  const items = fan ? <Items task={task} columns={columns} /> : null;
   const tabs: Tab[] = [
     { id: "why", label: t("task.why") },
     { id: "log", label: t("task.log") },
-    { id: "attempts", label: t("task.attempts"), badge: task.attempts.length },
+    { id: "attempts", label: t("task.attempts"), badge: fan ? undefined : task.attempts.length },
     { id: "values", label: t("task.values") },
     { id: "pod", label: t("task.pod") },
   ];
@@ -78,12 +94,45 @@ function Panel({ run, task, close }: { run: RunDetail; task: TaskAnswer; close: 
       <Tabs tabs={tabs} label={task.key.slice(0, 80)} small />
       <div class="panel-body" role="tabpanel" aria-labelledby={`tab-${tab}`}>
         {tab === "why" && <Why task={task} />}
-        {tab === "log" && <Log run={run} task={task} />}
-        {tab === "attempts" && <Attempts task={task} />}
-        {tab === "values" && <InOut task={task} />}
-        {tab === "pod" && <PodOf task={task} />}
+        {tab === "log" && !fan && <Log run={run} task={task} />}
+        {tab === "attempts" && !fan && <Attempts task={task} />}
+        {tab === "values" && <InOut task={task} fan={fan} />}
+        {tab === "pod" && (fan ? <Manifest task={task} /> : <PodOf task={task} />)}
+        {items}
       </div>
     </>
+  );
+}
+
+/** Items that are listed; the tree has them all. */
+const ITEMS = 50;
+
+/** The items of a fan-out, which have the logs, attempts and inputs. */
+function Items({ task, columns }: { task: TaskAnswer; columns: TasksAnswer }) {
+  const items = useMemo(() => itemsOf(columns, task.key), [columns, task.key]);
+  if (items.length === 0) return <p class="muted">{t("task.items.none")}</p>;
+  return (
+    <section class="items" aria-label={t("task.items")}>
+      <h3>{t("task.items")}</h3>
+      <p class="muted">{t("task.items.words")}</p>
+      <ul>
+        {items.slice(0, ITEMS).map((row) => (
+          <li key={columns.key[row]} class="row">
+            <State state={stateOf(columns, row)} />
+            <button type="button" class="link" onClick={() => go(queried({ task: columns.key[row]! }), true)}>
+              <Foreign text={columns.key[row]!} bound={120} />
+            </button>
+            {columns.label[row] && (
+              <span class="muted">
+                <Foreign text={columns.label[row]!} bound={120} />
+              </span>
+            )}
+            {columns.why[row] !== -1 && <Words text={columns.whys[columns.why[row]!] ?? ""} bound={200} />}
+          </li>
+        ))}
+      </ul>
+      {items.length > ITEMS && <p class="muted">{t("task.items.more", { count: items.length - ITEMS })}</p>}
+    </section>
   );
 }
 
@@ -235,12 +284,14 @@ function AttemptLine({ attempt }: { attempt: AttemptRow }) {
   );
 }
 
-function InOut({ task }: { task: TaskAnswer }) {
+function InOut({ task, fan }: { task: TaskAnswer; fan: boolean }) {
   return (
     <div class="stack">
       <div>
         <h3>{t("task.inputs")}</h3>
-        {task.inputs.length === 0 ? (
+        {fan ? (
+          <p class="muted">{t("task.inputs.items")}</p>
+        ) : task.inputs.length === 0 ? (
           <p class="muted">{t("task.inputs.none")}</p>
         ) : (
           <div class="table-wrap">
@@ -345,7 +396,11 @@ function PodOf({ task }: { task: TaskAnswer }) {
           <Events rows={pod.events} />
         </>
       )}
-      {task.manifest && <Code text={task.manifest} label={t("task.manifest")} />}
+      <Manifest task={task} />
     </div>
   );
+}
+
+function Manifest({ task }: { task: TaskAnswer }) {
+  return task.manifest ? <Code text={task.manifest} label={t("task.manifest")} /> : null;
 }

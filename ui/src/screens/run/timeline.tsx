@@ -97,13 +97,13 @@ export function Timeline({
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
+  const place = rows.findIndex((row) => row.id === chosen);
   useEffect(() => {
-    const at = rows.findIndex((row) => row.id === chosen);
-    if (at !== -1) {
-      active.value = at;
-      seen(at);
+    if (place !== -1) {
+      active.value = place;
+      seen(place);
     }
-  }, [chosen]);
+  }, [chosen, place !== -1]);
   useEffect(() => {
     const canvas = surface.ref.current;
     if (!canvas || !gantt) return;
