@@ -11,7 +11,18 @@ __all__ = ["cluster", "namespace", "pytest_runtestloop"]
 
 RELEASES = ("admission_webhook", "event_service", "secrets", "admission_policies")
 """Files whose tests install the chart: releases take CRDs from each other, so one worker runs them all."""
-LONG = ("fault_campaign", "bench", "examples", "admission_webhook", "killed_operators")
+LONG = (
+    "fault_campaign",
+    "collector",
+    "screens",
+    "use",
+    "product",
+    "bad_input",
+    "bench",
+    "examples",
+    "admission_webhook",
+    "killed_operators",
+)
 """Files that take long: workers take them first, so that none is left alone with one at the end."""
 
 
