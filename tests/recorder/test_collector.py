@@ -218,7 +218,7 @@ async def test_killed_between_any_two_steps_it_loses_and_doubles_nothing(
             collector.close()
             kills += bool(done)
             if making.done() and (kills >= 15 or not done):
-                break  # Whoever is not killed for so long has nothing to write.
+                break  # Without a kill for so long there is nothing left to write.
         await making
         monkeypatch.setattr(module, "write", write)
         last = collecting(client, database)

@@ -145,7 +145,7 @@ def test_every_screen_of_the_real_server_is_within_the_policy(signed: Visit, pro
 
 def test_search_finds_what_has_a_name(signed: Visit, product: Product) -> None:
     page = signed.page
-    expect(page.locator("main")).not_to_be_empty()  # Keys are heard once the page is there.
+    expect(page.locator("main")).not_to_be_empty()  # The page hears keys from then on.
     page.keyboard.press("Control+k")
     page.get_by_role("dialog").get_by_role("combobox").fill("trigger-ass")
     expect(page.get_by_role("dialog").get_by_role("option").first).to_contain_text("trigger-assets", timeout=30_000)
