@@ -80,6 +80,8 @@ def test_purged_runs_are_listed_first_if_asked_and_then_gone(tmp_path: Path) -> 
     assert "2 runs deleted" in history(tmp_path, "purge", "--older-than", "30d", "--yes")
     assert "1 run deleted" in history(tmp_path, "purge", "new", "--yes")
     assert json.loads(history(tmp_path, "list", "-o", "json")) == []
+    nothing = tradewind("history", "purge", "--older-than", "30d", "--yes", "--data", "data", cwd=tmp_path)
+    assert nothing.returncode == 0 and "no such run is on record" in nothing.stderr, "as a nightly job would have it"
 
 
 @pytest.mark.parametrize(

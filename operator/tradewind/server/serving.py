@@ -105,13 +105,15 @@ async def opened(
         application(service, ROUTES), access_log=None, handler_cancellation=True, shutdown_timeout=0.5
     )
     await runner.setup()
-    work = asyncio.create_task(followers.run())
+    work: list[asyncio.Task[None]] = []
     try:
         service.guard.port = await _listen(runner, port)
+        work.append(asyncio.create_task(followers.run()))  # Not before: a port that is taken ends all this at once.
         yield Opened(f"http://127.0.0.1:{service.guard.port}/#token={token}", service)
     finally:
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
+        for task in work:
+            task.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
         await runner.cleanup()
         await service.surveys.close()
         await pictures.close()
