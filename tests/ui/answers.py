@@ -258,6 +258,7 @@ class World:
                 for cause, tasks, longest in (
                     ("pool", 14, 611),
                     ("person", 1, 720),
+                    ("timer", 1, 12),
                     ("scheduling", 2, 95),
                     ("back-off", 2, 40),
                 )
@@ -322,7 +323,9 @@ class World:
                     text("dry"): False,
                     text("note"): text("nightly"),
                 },
-                "results": {text("error"): 0.031, text("model"): text("s3://models/leave/2026-11-30")},
+                "results": {}
+                if run["phase"] == "Failed"
+                else {text("error"): 0.031, text("model"): text("s3://models/leave/2026-11-30")},
                 "conditions": [
                     {
                         "type": "Started",
@@ -865,7 +868,7 @@ class World:
             for namespace, name, dag, source, schedule, minutes, message in [
                 ("people", "nightly", "leave-forecast", "schedule", "0 2 * * *", 47, ""),
                 ("people", "after-hr", "headcount", "assets", "hr/people", 0, "waits for asset hr/people"),
-                ("shop", "hourly", "orders-hourly", "schedule", "0 * * * *", 12, ""),
+                ("shop", "hourly", "orders-hourly", "schedule", "0 * * * *", -1, ""),
                 ("shop", "weekly", "ab-report", "schedule", "@weekly", 0, "suspended after 3 failures in a row"),
             ]
         ]
@@ -1007,7 +1010,7 @@ WHY_FAILED = "extract-leave failed: exit code 3 in attempt 3 of 3"
 WHY = {
     (0, "Running"): "train waits for pool gpu: 8 of 8 slots are held, 2 by stock-sync",
     (2, "Failed"): "compare failed: exit code 3 (sums differ by 12.40)",
-    (3, "Running"): "load runs since 2 min; nothing waits",
+    (3, "Running"): "settle: waits until 2026-12-01T11:58:25Z",
     (4, "Running"): "2 items of sync failed and are retried in 20 s",
     (5, "Queued"): "maxActiveRuns is 1 and ab-report-1 is active",
 }

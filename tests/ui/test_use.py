@@ -171,6 +171,28 @@ def test_a_link_to_an_item_opens_its_fan_out(visit: Visit, server: Server) -> No
     expect(row).to_be_in_viewport()
 
 
+def test_times_in_sentences_are_in_the_zone_of_the_reader(visit: Visit, server: Server) -> None:
+    page = visit.to(f"{server.address}/runs")
+    expect(page.locator("main")).to_contain_text("waits until 1 Dec, 12:58")
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("button", name="UTC").click()
+    expect(page.locator("main")).to_contain_text("waits until 1 Dec, 11:58")
+
+
+def test_what_has_ended_or_is_due_is_not_said_to_come_or_to_be_past(visit: Visit, server: Server) -> None:
+    page = visit.to(server.address + FAILED)
+    expect(page.get_by_role("region", name="About this run")).to_contain_text("None.")
+    page = visit.to(f"{server.address}/triggers")
+    expect(page.get_by_role("row").filter(has_text="hourly")).to_contain_text("due now")
+
+
+def test_the_end_of_an_attempt_is_told_once(visit: Visit, server: Server) -> None:
+    page = visit.to(f"{server.address}{FAILED}?task=extract-leave&tab=attempts")
+    row = page.get_by_role("table", name="Attempts").get_by_role("row").nth(1)
+    expect(row).to_contain_text("Error: exit code 3: relation")
+    assert row.inner_text().count("exit code 3") == 1
+
+
 def test_everything_can_be_reached_by_keys(visit: Visit, server: Server) -> None:
     page = visit.to(f"{server.address}/")
     page.keyboard.press("g")

@@ -471,6 +471,7 @@ export interface Need {
 
 /** How many tasks wait for a cause. */
 export interface WaitShare {
+  /** A cause, or timer: tasks that wait for a time, which count as running too. */
   cause: string;
   tasks: number;
   /** Seconds. */

@@ -1,6 +1,6 @@
 import { effect } from "@preact/signals";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { now } from "../src/text/time";
+import { now, timed } from "../src/text/time";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -27,4 +27,12 @@ it("moves while something shows it, and leaves no timer behind", async () => {
   expect(vi.getTimerCount()).toBe(1);
   other();
   expect(vi.getTimerCount()).toBe(0);
+});
+
+it("finds the times in a sentence, and leaves alone what is none", () => {
+  const at = Date.UTC(2026, 11, 1, 11, 58, 25);
+  expect(timed("waits until 2026-12-01T11:58:25Z (in 5 s)")).toEqual(["waits until ", at, " (in 5 s)"]);
+  expect(timed("2026-12-01T11:58:25.5Z")).toEqual(["", at + 500, ""]);
+  expect(timed("until 2026-99-99T99:99:99Z").join("")).toBe("until 2026-99-99T99:99:99Z");
+  expect(timed("partition 2026-12-01")).toEqual(["partition 2026-12-01"]);
 });

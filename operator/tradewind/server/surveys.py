@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from tradewind.control.evaluation.host import Host
 from tradewind.kube.errors import ApiError
-from tradewind.look.waiting.summary import Share, shares
+from tradewind.look.waiting.summary import Share, shares, timers
 from tradewind.look.waiting.survey import Surveyed, survey
 from tradewind.server.caller import Caller
 from tradewind.server.hub import Hub
@@ -25,11 +25,13 @@ PATIENCE = 2.0
 
 @dataclass
 class _Kept:
-    found: list[Share] = field(default_factory=list)
+    found: list[tuple[str, Share]] = field(default_factory=list)
     at: float = float("-inf")
     took: float = 0.0
     work: "asyncio.Task[None] | None" = None
     counts: tuple[tuple[str, int], ...] = ()
+    again: bool = False
+    """Whether somebody has asked since the survey began to read: what it reads may be too old for them."""
 
 
 class Surveys:
@@ -39,15 +41,23 @@ class Surveys:
         self._host, self._pictures, self._hub, self._namespaces = host, pictures, hub, namespaces
         self._kept: dict[tuple[str, str], _Kept] = {}
 
-    async def shares(self, caller: Caller, namespace: str) -> list[Share]:
-        """Waits by cause; the last known ones, while newer ones are computed."""
+    async def shares(self, caller: Caller, namespace: str) -> list[tuple[str, Share]]:
+        """Waits by cause, or `timer`; the last known ones, while newer ones are computed. A page asks when something has
+        changed, and then no more: who asks too early for another survey is told once that is due."""
         kept = self._kept.setdefault((caller.user, namespace), _Kept())
-        stale = kept.at + max(FRESH, RATIO * kept.took) < time.monotonic()
-        if stale and (kept.work is None or kept.work.done()):
-            kept.work = asyncio.create_task(self._survey(caller, namespace, kept))
-        if kept.at == float("-inf") and kept.work:
+        kept.again = True
+        if kept.work is None or kept.work.done():
+            kept.work = asyncio.create_task(self._surveyed(caller, namespace, kept))
+        if kept.at == float("-inf"):
             await asyncio.wait([kept.work], timeout=PATIENCE)
         return kept.found
+
+    async def _surveyed(self, caller: Caller, namespace: str, kept: _Kept) -> None:
+        while kept.again:
+            due = kept.at + max(FRESH, RATIO * kept.took)
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            kept.again = False
+            await self._survey(caller, namespace, kept)
 
     async def _survey(self, caller: Caller, namespace: str, kept: _Kept) -> None:
         began, now = time.monotonic(), time.time()
@@ -58,9 +68,10 @@ class Surveys:
                 found += await self._host.run(where or "", work)
         except ApiError as error:
             log.info("a survey of what waits: %s", error)
-        kept.found = shares(found, now)
+        kept.found = [(str(share.cause), share) for share in shares(found, now)]
+        kept.found += [("timer", share) for share in timers(found, now)]
         kept.at, kept.took = time.monotonic(), time.monotonic() - began
-        counts = tuple((str(share.cause), share.tasks) for share in kept.found)
+        counts = tuple((cause, share.tasks) for cause, share in kept.found)
         if counts != kept.counts:
             kept.counts = counts
             self._hub.tell("overview")

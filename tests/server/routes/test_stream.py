@@ -13,7 +13,7 @@ from tradewind.kube.resources import APPROVALS, DAGS, PODS, RUNS
 
 from server.borders import Borders
 from server.guest import Guest
-from server.world import ADMIN
+from server.world import ADMIN, begun, revision
 
 
 class Stream:
@@ -80,6 +80,21 @@ async def test_other_kinds_have_topics_too(there: Guest, client: Client) -> None
         await found.topics({"dag:a/etl", "overview"})
         await client.patch(APPROVALS, "a", "etl-1-ask", {"spec": {"decision": "Approved", "by": "me"}})
         await found.topics({"approvals"})
+
+
+async def test_what_begins_to_wait_is_told_though_somebody_has_just_asked(there: Guest, client: Client) -> None:
+    tasks = {"timer": {"wait": {"duration": "1h"}}, "ask": {"approval": {"message": "go on?"}}}
+    revised = await revision(client, "a", "odd", {"tasks": tasks})
+    until = {"task": "timer", "reason": "Wait", "message": "waits until 2099-01-01T00:00:00Z"}
+    asked = {"task": "ask", "reason": "Approval", "message": "waits for approval odd-ask: go on?"}
+    async with stream(there, "overview") as heard:
+        before = {share["cause"]: share["tasks"] for share in (await there.get("overview?namespace=a"))["waiting"]}
+        await begun(client, "a", "odd", "odd", revised, {"waiting": [until, asked]})
+        found: dict[str, int] = {}
+        while "timer" not in found:
+            await heard.topics({"overview"})
+            found = {share["cause"]: share["tasks"] for share in (await there.get("overview?namespace=a"))["waiting"]}
+    assert "timer" not in before and found["timer"] == 1 and found["person"] == before["person"] + 1
 
 
 async def test_many_changes_are_few_events(there: Guest, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import { useMemo } from "preact/hooks";
 import type { Failed } from "../api/client";
 import type { Resource } from "../api/resource";
 import { type Key, t, word } from "../i18n";
-import { age, moment, now, took } from "../text/time";
+import { age, moment, now, timed, took } from "../text/time";
 import { pieces } from "../text/visible";
 import { look } from "./shapes";
 
@@ -55,7 +55,7 @@ export function Foreign({ text, bound = 4000 }: { text: string; bound?: number }
   );
 }
 
-/** A sentence of the server: what is between backticks is code. */
+/** A sentence of the server: what is between backticks is code, and times are in the reader's zone. */
 export function Words({ text, bound = 2000 }: { text: string; bound?: number }) {
   const parts = text.slice(0, bound).split(/`([^`\n]{1,300})`/);
   return (
@@ -65,9 +65,15 @@ export function Words({ text, bound = 2000 }: { text: string; bound?: number }) 
           <code key={at}>
             <Foreign text={part} bound={bound} />
           </code>
-        ) : part ? (
-          <Foreign key={at} text={part} bound={bound} />
-        ) : null,
+        ) : (
+          timed(part).map((piece, place) =>
+            typeof piece === "number" ? (
+              <When key={`${at}.${place}`} at={piece} />
+            ) : piece ? (
+              <Foreign key={`${at}.${place}`} text={piece} bound={bound} />
+            ) : null,
+          )
+        ),
       )}
       {text.length > bound && "…"}
     </bdi>
@@ -82,6 +88,11 @@ export function Ago({ at }: { at: number | null }) {
       {age(at, now.value)}
     </time>
   );
+}
+
+/** When something comes next. What is due at any moment is not said to be in the past. */
+export function Next({ at }: { at: number }) {
+  return at <= now.value ? <span>{t("dags.due")}</span> : <Ago at={at} />;
 }
 
 export function When({ at, kind = "short" }: { at: number | null; kind?: "short" | "full" | "clock" }) {

@@ -6,7 +6,7 @@ import { t } from "../i18n";
 import { to } from "../router/router";
 import { moment, took } from "../text/time";
 import { Bars } from "./bars";
-import { Ago, Foreign, State, Words } from "./basic";
+import { Foreign, Next, State, Words } from "./basic";
 import { useSettled } from "./settled";
 
 type Order = "attention" | "name" | "next";
@@ -94,7 +94,7 @@ export function DagTable({ dags }: { dags: DAGRow[] }) {
                   </span>
                 ) : (
                   <>
-                    <Ago at={dag.next} />
+                    <Next at={dag.next} />
                     <span class="sub">{moment(dag.next)}</span>
                   </>
                 )}

@@ -1,7 +1,7 @@
 import type { TriggerRow } from "../api";
 import { t } from "../i18n";
 import { to } from "../router/router";
-import { Ago, Foreign, State, When } from "./basic";
+import { Ago, Foreign, Next, State, When } from "./basic";
 
 export function TriggersTable({ triggers }: { triggers: TriggerRow[] }) {
   return (
@@ -42,7 +42,7 @@ export function TriggersTable({ triggers }: { triggers: TriggerRow[] }) {
                   <span class="muted">–</span>
                 ) : (
                   <>
-                    <Ago at={trigger.next} />
+                    <Next at={trigger.next} />
                     <span class="sub muted">
                       <When at={trigger.next} />
                     </span>

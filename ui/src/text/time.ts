@@ -44,6 +44,16 @@ export function moment(at: number | null, kind: "full" | "short" | "clock" | "da
   return at === null || !Number.isFinite(at) ? "–" : format(kind).format(at);
 }
 
+const STAMP = /(\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z)/;
+
+/** The pieces of a text: its times in UTC as epoch milliseconds, and what is between them. */
+export function timed(text: string): (string | number)[] {
+  return text.split(STAMP).map((part, at) => {
+    const value = at % 2 === 1 ? Date.parse(part) : Number.NaN;
+    return Number.isFinite(value) ? value : part;
+  });
+}
+
 /** Seconds as people say them: `<1s`, `42s`, `3m 20s`, `2h 5m`, `3d 4h`. */
 export function took(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "–";

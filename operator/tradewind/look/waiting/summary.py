@@ -36,6 +36,16 @@ def shares(found: Sequence[Surveyed], now: float) -> list[Share]:
     return [by_cause[cause] for cause in Cause if cause in by_cause]
 
 
+TIMER = "Wait"
+"""The reason of a task that waits for a time."""
+
+
+def timers(found: Sequence[Surveyed], now: float) -> list[Share]:
+    """The tasks that wait for a time, as one share or none: they run, so they are no lost time, and yet wait."""
+    own = [Surveyed(item.run, [wait for wait in item.waits if wait.reason == TIMER]) for item in found]
+    return shares(own, now)
+
+
 def slowest(found: Sequence[Surveyed], now: float) -> list[tuple[Run, Wait]]:
     """The longest wait of each run that has one; the longest first."""
     held = []

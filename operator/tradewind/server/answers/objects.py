@@ -27,6 +27,7 @@ class WaitShare(Answer):
     """How many tasks wait for a cause."""
 
     cause: str
+    """A cause, or timer: tasks that wait for a time, which count as running too."""
     tasks: int
     longest: float | None
     """Seconds."""

@@ -65,7 +65,9 @@ async def overview(question: Question) -> OverviewAnswer:
         needs=needs[:NEEDS],
         needs_total=len(needs),
         running=[run_row(record) for record in scan.running[:RUNNING]],
-        waiting=[_share(share) for share in await question.service.surveys.shares(question.caller, namespace)],
+        waiting=[
+            _share(cause, share) for cause, share in await question.service.surveys.shares(question.caller, namespace)
+        ],
         dags=_rows(dags, triggers, scan),
         counts=Counts(
             running=counts["Running"],
@@ -159,10 +161,10 @@ def _failed(scan: Scan) -> list[NeedRow]:
     return sorted(found, key=lambda need: -(need.since or 0))
 
 
-def _share(share: Share) -> WaitShare:
+def _share(cause: str, share: Share) -> WaitShare:
     run, wait = share.example
     return WaitShare(
-        cause=str(share.cause),
+        cause=cause,
         tasks=share.tasks,
         longest=share.longest,
         namespace=run.namespace,

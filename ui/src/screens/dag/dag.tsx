@@ -5,7 +5,7 @@ import { useResource } from "../../api/resource";
 import { may } from "../../api/session";
 import { Graph } from "../../canvas/graph";
 import { t, word } from "../../i18n";
-import { Ago, Empty, Foreign, Loaded, State, When, Words } from "../../parts/basic";
+import { Empty, Foreign, Loaded, Next, State, When, Words } from "../../parts/basic";
 import { RunsTable } from "../../parts/runs_table";
 import { chosenTab, type Tab, Tabs } from "../../parts/tabs";
 import { TriggersTable } from "../../parts/triggers_table";
@@ -99,7 +99,7 @@ function Shown({ answer }: { answer: DAGAnswer }) {
                 <>
                   <When at={soonest} />{" "}
                   <span class="muted">
-                    (<Ago at={soonest} />)
+                    (<Next at={soonest} />)
                   </span>
                 </>
               )}

@@ -46,7 +46,7 @@ function ValuesOf({ run }: { run: RunDetail }) {
       </div>
       <div>
         <h3>{t("run.results")}</h3>
-        <Values values={run.results} none={t("run.results.none")} />
+        <Values values={run.results} none={t(run.finished === null ? "run.results.none" : "run.results.never")} />
       </div>
       <div>
         <h3>{t("run.labels")}</h3>

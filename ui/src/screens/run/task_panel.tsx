@@ -245,6 +245,8 @@ const STATES: Record<string, string> = { Stopped: "Cancelled" };
 function AttemptLine({ attempt }: { attempt: AttemptRow }) {
   const seconds =
     attempt.started !== null && attempt.finished !== null ? (attempt.finished - attempt.started) / 1000 : null;
+  const said = attempt.message.includes(`exit code ${attempt.exitCode}`);
+  const exit = attempt.exitCode === null || said ? "" : t("task.exit", { code: attempt.exitCode });
   return (
     <tr class={attempt.counts ? "" : "faint"}>
       <td class="num">
@@ -260,8 +262,10 @@ function AttemptLine({ attempt }: { attempt: AttemptRow }) {
         <State state={STATES[attempt.state] ?? attempt.state} />
       </td>
       <td>
-        {attempt.reason && <b>{attempt.reason.slice(0, 80)} </b>}
-        {attempt.exitCode !== null && <span class="num">{t("task.exit", { code: attempt.exitCode })} </span>}
+        {attempt.reason && <b>{attempt.reason.slice(0, 80)}</b>}
+        {attempt.reason && (exit || attempt.message) && ": "}
+        {exit && <span class="num">{exit}</span>}
+        {exit && attempt.message && "; "}
         <Foreign text={attempt.message} bound={600} />
         {attempt.budget && (
           <span class="sub">{t(attempt.budget === "loss" ? "task.budget.loss" : "task.budget.failure")}</span>
