@@ -90,6 +90,7 @@ def test_purged_runs_are_listed_first_if_asked_and_then_gone(tmp_path: Path) -> 
         (["list"], "has no history.db: name the folder that `tradewind dev --data`"),
         (["purge"], "name a run, or select runs by --dag or --older-than"),
         (["list", "--since", "yesterday"], "--since"),
+        (["list", "--phase", "faild"], "not one of 'cancelled', 'failed', 'queued', 'running', 'succeeded'"),
         (["export", "--objects", "--format", "csv"], "--objects: a DAGRun is no line of CSV"),
     ],
 )
@@ -98,6 +99,28 @@ def test_what_can_t_be_read_is_told(tmp_path: Path, arguments: list[str], words:
         store(tmp_path)
     done = tradewind("history", *arguments, "--data", "data", cwd=tmp_path)
     assert done.returncode and words in done.stderr and "Traceback" not in done.stderr
+
+
+def test_phases_are_read_in_any_case(tmp_path: Path) -> None:
+    store(tmp_path, raw("r-1", status={"phase": "Failed"}), raw("r-2", status={"phase": "Succeeded"}))
+    assert json.loads(history(tmp_path, "list", "--phase", "failed", "-o", "json"))[0]["name"] == "r-1"
+
+
+def test_a_session_on_this_machine_says_where_its_history_is(tmp_path: Path) -> None:
+    (tmp_path / "d.yaml").write_text(HEAD + "  tasks: {b: {compute: {x: '1'}}}\n")
+    done = tradewind("run", "-f", "d.yaml", "--data", "my data", cwd=tmp_path)
+    assert "history: tradewind history list --data 'my data'" in done.stdout, done.stderr
+    config = {
+        "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1/secret"}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "users": [{"name": "u", "user": {}}],
+        "current-context": "c",
+    }
+    (tmp_path / "dev").write_text(yaml.safe_dump(config))
+    done = tradewind("history", "list", cwd=tmp_path, KUBECONFIG=str(tmp_path / "dev"))
+    assert done.returncode == 1 and "`tradewind dev` has no recorder: start it with --data DIR" in done.stderr
+    done = tradewind("history", "list", cwd=tmp_path, KUBECONFIG=str(tmp_path / "none"), HOME=str(tmp_path))
+    assert done.returncode == 1 and "--data DIR reads what" in done.stderr
 
 
 def test_a_folder_that_can_t_be_written_to_is_told_before_the_run(tmp_path: Path) -> None:

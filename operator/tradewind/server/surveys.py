@@ -31,7 +31,7 @@ class _Kept:
     work: "asyncio.Task[None] | None" = None
     counts: tuple[tuple[str, int], ...] = ()
     again: bool = False
-    """Whether somebody has asked since the survey began to read: what it reads may be too old for them."""
+    """Whether a request has come since the survey began to read: what it reads may be too old for that one."""
 
 
 class Surveys:
@@ -43,7 +43,7 @@ class Surveys:
 
     async def shares(self, caller: Caller, namespace: str) -> list[tuple[str, Share]]:
         """Waits by cause, or `timer`; the last known ones, while newer ones are computed. A page asks when something has
-        changed, and then no more: who asks too early for another survey is told once that is due."""
+        changed, and then no more: after a request that comes too early for another survey, one follows once it is due."""
         kept = self._kept.setdefault((caller.user, namespace), _Kept())
         kept.again = True
         if kept.work is None or kept.work.done():

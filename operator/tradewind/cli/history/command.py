@@ -21,7 +21,7 @@ from tradewind.cli.output.terminal import Console, Text, say, say_data, say_docu
 from tradewind.cli.views.age import age
 from tradewind.cli.views.run_rows import PHASES as STYLES
 from tradewind.kube.client import Client
-from tradewind.kube.connection import connect
+from tradewind.kube.connection import NoCluster, connect
 from tradewind.model import duration
 from tradewind.model.shown import counted
 from tradewind.recorder.store.queries import PAGE, PHASES
@@ -76,7 +76,10 @@ def reads(function: Callable[..., Any]) -> Callable[..., None]:
                 with folder(data) as source:
                     await function(source, None if all_namespaces else namespace, **rest)
                 return
-            connection = connect(kubeconfig, context)
+            try:
+                connection = connect(kubeconfig, context)
+            except NoCluster as error:
+                raise NoCluster(f"{error}; --data DIR reads what a session on this machine recorded") from None
             async with Client(connection, PATIENCE) as client:
                 remote = Remote(client, recorder, os.environ.get("TRADEWIND_TOKEN", ""))
                 where = None if all_namespaces else namespace or connection.namespace

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import orjson
@@ -26,6 +27,9 @@ class Remote:
         self.where = "/".join(place)
         given = f"Bearer {token}" if token else client.connection.authorization() or ""
         if not given.startswith("Bearer "):
+            if _of_dev(client.connection.server):
+                words = "a session of `tradewind dev` has no recorder: start it with --data DIR, and read it with --data DIR here"
+                raise click.ClickException(words)
             words = "the recorder asks the API server about your token, and your kubeconfig has none, but a certificate or a password"
             how = "set TRADEWIND_TOKEN=$(kubectl create token ACCOUNT), for a service account that may list DAGRuns"
             raise click.ClickException(f"{words}: {how}")
@@ -70,6 +74,12 @@ class Remote:
         if not isinstance(found, dict):
             raise click.ClickException(f"{self.where}: the answer is not one of a recorder")
         return found
+
+
+def _of_dev(server: str) -> bool:
+    """Whether an API server is that of `tradewind dev`: without TLS, on this machine, with the token in its address."""
+    parts = urlsplit(server)
+    return parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost") and len(parts.path) > 1
 
 
 NUMBERS = frozenset({"since", "until", "endedBefore"})

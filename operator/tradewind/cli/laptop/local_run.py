@@ -113,7 +113,7 @@ async def _run(
 
     over = asyncio.Event()
     """Set by an interruption after the run has ended."""
-    ended = False
+    ended = begun = False
 
     def interrupt() -> None:
         if ended:
@@ -134,6 +134,7 @@ async def _run(
                     await here.client.apply(RESOURCES[document.kind], NAMESPACE, document.name, _here_as(document))
             await wanted.sign(here.client, body)
             created = read_run(orjson.loads(await here.client.create(RUNS, NAMESPACE, body, fieldValidation="Strict")))
+            begun = True
             for words in notes:
                 console.print(f"note: {words}", style="dim")
             paths = Paths(here.client, NAMESPACE, created.uid)
@@ -158,6 +159,9 @@ async def _run(
     finally:
         if logs.folder:
             console.print(f"logs: {logs.folder}", style="dim", soft_wrap=True)
+        if how.data is not None and begun:
+            words = f"history: tradewind history list --data {shlex.quote(str(how.data))}"
+            console.print(words, style="dim", soft_wrap=True, markup=False)
     return 0 if succeeded else INTERRUPTED if cancelled.is_set() else 1
 
 
