@@ -90,3 +90,27 @@ async def test_a_run_of_a_file_is_shown_until_ctrl_c(here: Scene, tmp_path: Path
     process.send_signal(signal.SIGINT)
     await process.communicate()
     assert process.returncode == 0
+
+
+async def test_an_approval_is_decided_on_the_page_where_there_is_no_terminal(here: Scene, tmp_path: Path) -> None:
+    (tmp_path / "dag.yaml").write_text(DAG.replace("compute: {a: '1'}", "approval: {message: 'go on?'}"))
+    arguments = ("run", "-f", str(tmp_path / "dag.yaml"), "--ui", "--no-browser")
+    process = await here.start(*arguments, config=False, stdin=asyncio.subprocess.DEVNULL)
+    base, token = await address(process, "stderr")
+    assert process.stdout is not None
+    async with asyncio.timeout(60), aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+        while b"go on?: decide it in the browser" not in await process.stdout.readline():
+            pass
+        await http.post(f"{base}/api/v1/session", json={"token": token}, headers=UNSAFE)
+        rows: list[dict[str, str]] = []
+        while not rows:
+            rows = (await (await http.get(f"{base}/api/v1/approvals")).json())["approvals"]
+        decided = await http.post(
+            f"{base}/api/v1/approvals/default/{rows[0]['name']}", json={"approve": True}, headers=UNSAFE
+        )
+        assert decided.status == 200, await decided.text()
+        while b"until Ctrl-C" not in await process.stdout.readline():
+            pass
+    process.send_signal(signal.SIGINT)
+    await process.communicate()
+    assert process.returncode == 0

@@ -141,6 +141,8 @@ class World:
                 "problems": [],
                 "notes": [],
             }
+        if not isinstance(body.get("inputs", {}).get("rows", 0), int):
+            return "rows: it is not an integer"
         return {"done": False, "outcome": "Approved", "command": "kubectl tradewind approve", "yaml": ""}
 
     def log(self, path: str) -> list[str]:
@@ -843,7 +845,16 @@ class World:
                             "default": text("all"),
                             "enum": [text("all"), text("leads")],
                             "required": True,
-                        }
+                        },
+                        {
+                            "name": "rows",
+                            "type": "integer",
+                            "title": text("Rows"),
+                            "description": "",
+                            "default": None,
+                            "enum": [],
+                            "required": False,
+                        },
                     ],
                 }
             ]

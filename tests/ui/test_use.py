@@ -105,6 +105,18 @@ def test_a_run_is_started_by_a_form_made_of_the_params(visit: Visit, server: Ser
     assert path == "dags/people/leave-forecast/runs" and body["params"] == {"horizon": 7, "regions": ["north"]}
 
 
+def test_a_run_is_started_again_with_the_same_params(visit: Visit, server: Server) -> None:
+    page = visit.to(server.address + RUN)
+    page.get_by_role("link", name="Start again").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("regions")).to_have_value("north\nsouth\nwest\neast")
+    dialog.get_by_role("button", name="Start", exact=True).click()
+    page.wait_for_url("**/runs/people/leave-forecast-by-hand")
+    [(path, body)] = server.posted
+    wanted = {"regions": ["north", "south", "west", "east"], "note": "nightly"}
+    assert path == "dags/people/leave-forecast/runs" and body["params"] == wanted
+
+
 def test_an_approval_is_decided_with_its_answers(visit: Visit, server: Server) -> None:
     page = visit.to(f"{server.address}/approvals")
     page.get_by_role("button", name="Approve").click()
@@ -115,6 +127,20 @@ def test_an_approval_is_decided_with_its_answers(visit: Visit, server: Server) -
     expect(dialog).to_be_hidden()
     wanted = {"approve": True, "reason": "", "inputs": {"audience": "leads"}}
     assert server.posted == [("approvals/people/leave-forecast-sign-off", wanted)]
+
+
+def test_an_answer_that_is_refused_can_not_be_sent(visit: Visit, server: Server) -> None:
+    page = visit.to(f"{server.address}/approvals")
+    page.get_by_role("button", name="Approve").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("kubectl tradewind approve")
+    dialog.get_by_label("Rows").fill("abc")
+    expect(dialog.get_by_role("alert")).to_contain_text("it is not an integer")
+    expect(dialog).not_to_contain_text("kubectl tradewind approve")
+    expect(dialog.get_by_role("button", name="Approve")).to_be_disabled()
+    dialog.get_by_label("Rows").fill("5")
+    expect(dialog.get_by_role("button", name="Approve")).to_be_enabled()
+    expect(dialog).to_contain_text("kubectl tradewind approve")
 
 
 @pytest.mark.parametrize("task", ["", "sign-off"])

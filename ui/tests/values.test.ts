@@ -5,7 +5,7 @@ import { order } from "../src/parts/settled";
 import { screenOf } from "../src/router/screens";
 import { changed, pairs } from "../src/screens/comparison";
 import { diff, folded } from "../src/screens/dag/diff";
-import { meant, params, typed } from "../src/screens/dag/form";
+import { begun, meant, params, typed } from "../src/screens/dag/form";
 import { fieldName } from "../src/screens/dag/start";
 import { lineage } from "../src/screens/lineage";
 import { since } from "../src/screens/runs";
@@ -50,6 +50,15 @@ describe("a form", () => {
     const rows = [param({ name: "a", default: 1, type: "integer" }), param({ name: "b", default: "x" })];
     expect(params(rows, { a: "1", b: "y" })).toEqual({ b: "y" });
     expect(params(rows, { a: typed(rows[0]!), b: typed(rows[1]!) })).toEqual({});
+  });
+
+  it("begins with the values of another run, but for what is secret or not a param any more", () => {
+    const rows = [
+      param({ name: "a", default: 1, type: "integer" }),
+      param({ name: "b", default: "x" }),
+      param({ name: "c", default: "y", secret: true }),
+    ];
+    expect(begun(rows, { a: 2, c: "hidden", gone: 3 })).toEqual({ a: "2", b: "x", c: "y" });
   });
 
   it("finds the field of a problem", () => {

@@ -36,10 +36,10 @@ def person() -> bool:
 
 
 async def decide_approvals(
-    client: Client, run: Run, decisions: Decisions, screen: Screen, cancel: Callable[[], None]
+    client: Client, run: Run, decisions: Decisions, screen: Screen, cancel: Callable[[], None], page: bool = False
 ) -> None:
     """Decides the approvals of the run and its sub-DAGs until cancelled: by the given decisions, otherwise by asking.
-    Calls `cancel` at the end of the input."""
+    Calls `cancel` at the end of the input. With a `page` of the web UI, people decide there where there is no terminal."""
     done: set[str] = set()
     while True:
         for item in (await client.list(APPROVALS, run.namespace))["items"]:
@@ -56,6 +56,8 @@ async def decide_approvals(
                 if not await _ask(client, item, words, screen):
                     cancel()
                     return
+            elif page:
+                screen.print(f"{words}: decide it in the browser")
             else:
                 until = f"until {item['spec']['deadline']}" if item["spec"].get("deadline") else "for ever"
                 screen.print(f"{words}: nobody can be asked here; the task waits {until}")

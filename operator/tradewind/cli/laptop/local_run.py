@@ -74,7 +74,7 @@ async def run_here(files: Sequence[str], dag: str | None, wanted: Wanted, how: L
     rendering = shelf.rendering(next(item for item in documents if (item.kind, item.name) == ("DAG", name)))
     if lacking := missing(documents, shelf, name, {**given, **wanted.typed}):
         raise BadManifest(*lacking)
-    if lacking := undecided(documents, shelf, name, how.decisions, person()):
+    if lacking := undecided(documents, shelf, name, how.decisions, person() or how.ui):
         raise BadManifest(*lacking)
     definition = defined(rendering)
     check(definition, wanted.spec)
@@ -144,7 +144,7 @@ async def _run(
                 show = (lambda *_: None) if how.quiet else screen.log
                 beside = [
                     _cancel_when(cancelled, here.client, created, screen),
-                    decide_approvals(here.client, created, how.decisions, screen, cancelled.set),
+                    decide_approvals(here.client, created, how.decisions, screen, cancelled.set, how.ui),
                     logs.follow(paths, show),
                 ]
                 async with tasks(beside):

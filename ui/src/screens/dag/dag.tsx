@@ -165,7 +165,13 @@ function Shown({ answer }: { answer: DAGAnswer }) {
             ))}
         </div>
       </section>
-      {starting && <Start dag={dag} close={() => go(queried({ start: null }), true)} />}
+      {starting && (
+        <Start
+          dag={dag}
+          like={place.value.query.get("like")}
+          close={() => go(queried({ start: null, like: null }), true)}
+        />
+      )}
     </>
   );
 }

@@ -15,6 +15,16 @@ export function typed(param: ParamRow, value: Json = param.default): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
+/** What the form begins with: the values of another run, else the defaults. Secret ones are typed anew. */
+export function begun(rows: ParamRow[], given: Record<string, Json>): Record<string, string> {
+  return Object.fromEntries(
+    rows.map((param) => {
+      const known = !param.secret && Object.hasOwn(given, param.name);
+      return [param.name, typed(param, known ? given[param.name] : param.default)];
+    }),
+  );
+}
+
 /** The value of what was typed; undefined leaves the param out, a string that can't be read stays for the server to refuse. */
 export function meant(param: ParamRow, text: string): Json | undefined {
   if (param.enum.length > 0) return param.enum.find((one) => typed(param, one) === text);

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
-import type { DAGDetail, FieldProblem, FormAnswer, ParamRow, StartAnswer } from "../../api";
+import type { DAGDetail, FieldProblem, FormAnswer, Json, ParamRow, RunAnswer, StartAnswer } from "../../api";
 import { type Failed, path, post } from "../../api/client";
 import { useResource } from "../../api/resource";
 import { t } from "../../i18n";
@@ -10,17 +10,39 @@ import { Code, Foreign, Loaded, Trouble } from "../../parts/basic";
 import { Dialog } from "../../parts/dialog";
 import { go, to } from "../../router/router";
 import { failed } from "../run/actions";
-import { isList, params, sections, typed } from "./form";
+import { begun, isList, params, sections, typed } from "./form";
 
-export function Start({ dag, close }: { dag: DAGDetail; close: () => void }) {
+/** `like` is a run whose params the form begins with; without it, it begins with the defaults. */
+export function Start({ dag, like, close }: { dag: DAGDetail; like: string | null; close: () => void }) {
   const form = useResource<FormAnswer>(`${path("dags", dag.namespace, dag.name)}/form`);
-  return <Loaded of={form}>{(answer) => <StartForm dag={dag} form={answer} close={close} />}</Loaded>;
+  const run = useResource<RunAnswer>(like === null ? null : path("runs", dag.namespace, like));
+  return (
+    <Loaded of={form}>
+      {(answer) =>
+        like === null ? (
+          <StartForm dag={dag} form={answer} given={{}} close={close} />
+        ) : (
+          <Loaded of={run}>
+            {(found) => <StartForm dag={dag} form={answer} given={found.run.params} close={close} />}
+          </Loaded>
+        )
+      }
+    </Loaded>
+  );
 }
 
-function StartForm({ dag, form, close }: { dag: DAGDetail; form: FormAnswer; close: () => void }) {
-  const texts = useSignal<Record<string, string>>(
-    Object.fromEntries(form.params.map((param) => [param.name, typed(param)])),
-  );
+function StartForm({
+  dag,
+  form,
+  given,
+  close,
+}: {
+  dag: DAGDetail;
+  form: FormAnswer;
+  given: Record<string, Json>;
+  close: () => void;
+}) {
+  const texts = useSignal<Record<string, string>>(begun(form.params, given));
   const reason = useSignal("");
   const date = useSignal("");
   const preview = useSignal<StartAnswer | null>(null);

@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { ActionAnswer, ActionBody, RunCan, RunDetail } from "../../api";
 import { Failed, path, post } from "../../api/client";
+import { may } from "../../api/session";
 import { t } from "../../i18n";
 import { Code, Foreign, Loading, Trouble, Words } from "../../parts/basic";
 import { Dialog } from "../../parts/dialog";
@@ -26,6 +27,11 @@ export function RunActions({ run, can }: { run: RunDetail; can: RunCan }) {
       <a class="button" href={to(["compare", run.namespace, run.name, "previous"])}>
         {t("action.compare")}
       </a>
+      {run.how !== "parent" && may(run.namespace, "dagruns", "create") && (
+        <a class="button" href={to(["dags", run.namespace, run.dag], { start: "1", like: run.name })}>
+          {t("action.again")}
+        </a>
+      )}
       {possible.map((action) => (
         <button
           key={action}

@@ -120,6 +120,7 @@ function Decide({
         error.value = null;
       } catch (problem) {
         error.value = failed(problem);
+        preview.value = null;
       }
     }, 250);
     return () => clearTimeout(due);
@@ -135,6 +136,7 @@ function Decide({
       busy.value = false;
     }
   };
+  const refused = error.value?.problem.status === 422;
   const missing = approve && approval.inputs.some((one) => one.required && !texts.value[one.name]);
   return (
     <Dialog
@@ -148,7 +150,7 @@ function Decide({
           <button
             type="button"
             class={approve ? "button primary" : "button danger"}
-            disabled={busy.value || missing}
+            disabled={busy.value || missing || refused}
             onClick={decide}
           >
             {t(approve ? "approvals.approve" : "approvals.reject")}
