@@ -58,6 +58,17 @@ async def test_a_run_is_shown_with_why_and_what_can_be_done(there: Guest) -> Non
     assert found["can"]["cancel"] and not found["can"]["resume"]
 
 
+async def test_who_has_retried_or_stopped_a_run_is_shown(there: Guest, client: Client) -> None:
+    notes = {"tradewind.dev/retried-by": "ada", "tradewind.dev/retried-reason": "sums are right now"}
+    await client.patch(RUNS, "a", "etl-1", {"metadata": {"annotations": notes}})
+    edits: list[dict[str, Any]] = []
+    while not edits:
+        edits = (await there.get("runs/a/etl-1"))["run"]["edits"]
+    assert [(row["action"], row["by"], row["reason"], row["applied"]) for row in edits] == [
+        ("Retry", "ada", "sums are right now", True)
+    ]
+
+
 async def test_a_run_that_has_not_begun_is_shown_too(there: Guest, client: Client) -> None:
     await client.create(RUNS, "a", typed(RUNS, "new", spec={"dag": "etl"}))
     run = (await there.get("runs/a/new"))["run"]

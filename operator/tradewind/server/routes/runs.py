@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tradewind.control.dagrun.run import Run
@@ -17,7 +17,7 @@ from tradewind.look.reading import of_kind
 from tradewind.look.tasks.why import chain, of_run
 from tradewind.look.waiting.reason import WORK
 from tradewind.look.waiting.task_waits import waits
-from tradewind.look.whoami import REASON
+from tradewind.look.whoami import CANCELLED, REASON, RETRIED, later
 from tradewind.look.yaml_text import as_yaml, managed_by
 from tradewind.plan.outcomes.state import LIVE
 from tradewind.server.answers.runs import (
@@ -101,6 +101,14 @@ async def run(question: Question) -> RunAnswer:
     return RunAnswer(run=detail, can=can, partial=view.partial or None)
 
 
+def _signed(notes: Mapping[str, Any]) -> Iterator[EditRow]:
+    """What people have done to the whole run, of which its annotations tell the latest of each kind."""
+    for action, what in (("Retry", RETRIED), ("Cancel", CANCELLED)):
+        by, reason = (str(notes.get(name) or "") for name in later(what))
+        if by or reason:
+            yield EditRow(action=action, tasks=[], by=by, reason=reason, applied=True)
+
+
 def _detail(view: View, events: list[EventRow], text: str) -> RunDetail:
     run, status, meta = view.run, view.run.status, view.body["metadata"]
     notes = of_kind(dict, meta.get("annotations"))
@@ -126,14 +134,17 @@ def _detail(view: View, events: list[EventRow], text: str) -> RunDetail:
         if run.caller
         else None,
         edits=[
-            EditRow(
-                action=str(edit.get("action") or ""),
-                tasks=[str(task) for task in of_kind(list, edit.get("tasks"))],
-                by=str(edit.get("by") or ""),
-                reason=str(edit.get("reason") or ""),
-                applied=place < run.edited,
-            )
-            for place, edit in enumerate(run.edits)
+            *_signed(notes),
+            *(
+                EditRow(
+                    action=str(edit.get("action") or ""),
+                    tasks=[str(task) for task in of_kind(list, edit.get("tasks"))],
+                    by=str(edit.get("by") or ""),
+                    reason=str(edit.get("reason") or ""),
+                    applied=place < run.edited,
+                )
+                for place, edit in enumerate(run.edits)
+            ),
         ],
         failures=[
             FailureRow(
