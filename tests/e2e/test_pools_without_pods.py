@@ -108,7 +108,7 @@ async def test_labels_that_somebody_puts_on_a_called_run_hold_no_slots(operated:
         labels = {"pool.tradewind.dev/other": "1000000", "pool.tradewind.dev/gate": None}
         await client.patch(RUNS, operated.namespace, part, {"metadata": {"labels": labels}})
         await client.patch(RUNS, operated.namespace, part, {"spec": {"priority": 1}})
-        one = {"one": {"image": "x", "command": ["true"], "pools": [{"name": "other"}]}}
+        one = {"one": {"command": ["true"], "pools": [{"name": "other"}]}}
         assert (await operated.result(client, operated.dag("free", one)))["phase"] == "Succeeded"
 
         async def held() -> Any:
