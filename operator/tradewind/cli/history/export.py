@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from tradewind.recorder.store.queries import TASK
+
 RUN = (
     "namespace",
     "name",
@@ -27,19 +29,6 @@ RUN = (
     "failed",
     "skipped",
     "message",
-)
-TASK = (
-    "task",
-    "state",
-    "items",
-    "failedItems",
-    "attempts",
-    "losses",
-    "startedAt",
-    "seconds",
-    "longest",
-    "reason",
-    "exitCode",
 )
 OF_RUN = ("namespace", "name", "uid", "dag")
 """Columns of the run in the lines of its tasks."""

@@ -143,12 +143,9 @@ class Podless:
             attempt.stopped = (stop.reason, stop.why)
             if attempt.doing:
                 attempt.doing.cancel()
-            elif attempt.timer:
-                attempt.timer.cancel()
-                self.end(state.run.uid, doing, stop.task, stop.reason, stop.why, {})
             else:
-                self._sensors.drop(state.run.uid, stop.task)
-                _Listener(self, state.run.uid, doing, stop.task, {}).end(stop.reason, stop.why, {})
+                self._drop(state.run.uid, stop.task, attempt)
+                self.end(state.run.uid, doing, stop.task, stop.reason, stop.why, {})
         for start in pacing.each(plan.podless):
             if pacing.spent() or self._runs.get(state.run.uid) is not doing:
                 break  # The next pass continues, unless the run is gone.

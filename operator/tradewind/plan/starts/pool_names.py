@@ -45,11 +45,11 @@ def too_many(tasks: Mapping[str, Task]) -> Iterator[Problem]:
 def claims(tasks: Mapping[str, Task], scope: Scope, values: Mapping[str, Any]) -> dict[str, tuple[PoolClaim, ...]]:
     """By task: the claims of a run with these values. Only tasks with an expression in the name of a pool are listed."""
     names = _Names(scope, values)
-    return {
-        name: tuple(claim.model_copy(update={"name": names.get(claim.name)[0]}) for claim in task.pools)
-        for name in {name: None for name, _, _ in templated(tasks)}
-        for task in (tasks[name],)
-    }
+
+    def rendered(task: Task) -> tuple[PoolClaim, ...]:
+        return tuple(claim.model_copy(update={"name": names.get(claim.name)[0]}) for claim in task.pools)
+
+    return {name: rendered(tasks[name]) for name in dict.fromkeys(name for name, _, _ in templated(tasks))}
 
 
 def check(tasks: Mapping[str, Task], scope: Scope, values: Mapping[str, Any]) -> None:

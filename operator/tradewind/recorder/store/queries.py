@@ -47,6 +47,20 @@ _TASKS = (
     "select task, state, items, failed_items, attempts, losses, start, seconds, longest, reason, exit_code from task"
     " where run = ? order by n"
 )
+TASK = (
+    "task",
+    "state",
+    "items",
+    "failedItems",
+    "attempts",
+    "losses",
+    "startedAt",
+    "seconds",
+    "longest",
+    "reason",
+    "exitCode",
+)
+"""What programs read of a task, in the order of the columns."""
 _EDITS = "select action, tasks, author, reason from edit where run = ? order by n"
 
 
@@ -211,20 +225,7 @@ def tasks(database: Database, run: int) -> list[dict[str, Any]]:
     with database.reading() as cursor:
         cursor.execute(database.sql(_TASKS), (run,))
         rows = cursor.fetchall()
-    names = [
-        "task",
-        "state",
-        "items",
-        "failedItems",
-        "attempts",
-        "losses",
-        "startedAt",
-        "seconds",
-        "longest",
-        "reason",
-        "exitCode",
-    ]
-    found = [dict(zip(names, row, strict=True)) for row in rows]
+    found = [dict(zip(TASK, row, strict=True)) for row in rows]
     for row in found:
         row["startedAt"] = None if row["startedAt"] is None else stamp(row["startedAt"] / 1_000)
     return [{name: value for name, value in row.items() if value is not None} for row in found]
