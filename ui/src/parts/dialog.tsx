@@ -5,17 +5,25 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { t } from "../i18n";
 import { Icon } from "./basic";
 
+/** What the dialog's own button does; `off` while it can't. */
+export interface Act {
+  label: string;
+  harsh?: boolean;
+  off: boolean;
+  run: () => void;
+}
+
 export function Dialog({
   title,
   close,
   children,
-  footer,
+  act,
   wide,
 }: {
   title: string;
   close: () => void;
   children: ComponentChildren;
-  footer?: ComponentChildren;
+  act?: Act;
   wide?: boolean;
 }) {
   const element = useRef<HTMLDialogElement>(null);
@@ -54,7 +62,21 @@ export function Dialog({
           </button>
         </header>
         <div class="dialog-body">{children}</div>
-        {footer && <footer class="dialog-foot">{footer}</footer>}
+        {act && (
+          <footer class="dialog-foot">
+            <button type="button" class="button" onClick={close}>
+              {t("common.cancel")}
+            </button>
+            <button
+              type="button"
+              class={act.harsh ? "button danger" : "button primary"}
+              disabled={act.off}
+              onClick={act.run}
+            >
+              {act.label}
+            </button>
+          </footer>
+        )}
       </div>
     </dialog>
   );

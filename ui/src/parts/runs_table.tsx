@@ -5,6 +5,7 @@ import { t, word } from "../i18n";
 import { to } from "../router/router";
 import { Ago, Foreign, State, Took, Words } from "./basic";
 import { useSettled } from "./settled";
+import { Table } from "./table";
 
 /** The word for a run's state: its phase, unless it is stopped or held. */
 export function runState(run: { phase: string; suspended: boolean }): string {
@@ -50,55 +51,54 @@ export function RunsTable({
           </button>
         </div>
       )}
-      <div class="table-wrap">
-        <table aria-label={label} class="runs">
-          <thead>
-            <tr>
-              <th>{t("runs.state")}</th>
-              <th>{t("runs.run")}</th>
-              {several && <th>{t("header.namespace")}</th>}
-              <th>{t("runs.progress")}</th>
-              <th class="right">{t("runs.took")}</th>
-              <th>{t("runs.created")}</th>
-              <th>{t("runs.how")}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {settled.rows.map((run) => (
-              <tr key={run.uid || run.name} data-row>
-                <td>
-                  <State state={runState(run)} words={run.stopping ? t("runs.stopping") : undefined} />
-                </td>
-                <td class="name">
-                  <a href={to(["runs", run.namespace, run.name])}>
-                    <Foreign text={run.name} bound={120} />
-                  </a>
-                  {run.why && (
-                    <span class="sub clamp" title={run.why}>
-                      <Words text={run.why} bound={220} />
-                    </span>
-                  )}
-                </td>
-                {several && (
-                  <td class="muted">
-                    <Foreign text={run.namespace} />
-                  </td>
-                )}
-                <td>
-                  <ProgressBar progress={run.progress} />
-                </td>
-                <td class="right">
-                  <Took seconds={run.seconds} since={run.started} />
-                </td>
-                <td class="muted">
-                  <Ago at={run.created} />
-                </td>
-                <td class="muted nowrap">{word("how", run.how)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        label={label}
+        kind="runs"
+        head={
+          <>
+            <th>{t("runs.state")}</th>
+            <th>{t("runs.run")}</th>
+            {several && <th>{t("header.namespace")}</th>}
+            <th>{t("runs.progress")}</th>
+            <th class="right">{t("runs.took")}</th>
+            <th>{t("runs.created")}</th>
+            <th>{t("runs.how")}</th>
+          </>
+        }
+      >
+        {settled.rows.map((run) => (
+          <tr key={run.uid || run.name} data-row>
+            <td>
+              <State state={runState(run)} words={run.stopping ? t("runs.stopping") : undefined} />
+            </td>
+            <td class="name">
+              <a href={to(["runs", run.namespace, run.name])}>
+                <Foreign text={run.name} bound={120} />
+              </a>
+              {run.why && (
+                <span class="sub clamp" title={run.why}>
+                  <Words text={run.why} bound={220} />
+                </span>
+              )}
+            </td>
+            {several && (
+              <td class="muted">
+                <Foreign text={run.namespace} />
+              </td>
+            )}
+            <td>
+              <ProgressBar progress={run.progress} />
+            </td>
+            <td class="right">
+              <Took seconds={run.seconds} since={run.started} />
+            </td>
+            <td class="muted">
+              <Ago at={run.created} />
+            </td>
+            <td class="muted nowrap">{word("how", run.how)}</td>
+          </tr>
+        ))}
+      </Table>
     </div>
   );
 }

@@ -8,6 +8,7 @@ import { t } from "../i18n";
 import { Ago, Empty, Foreign, Loaded, Section } from "../parts/basic";
 import { FilterText } from "../parts/filters";
 import { fits } from "../parts/list";
+import { Table } from "../parts/table";
 import { namespace, to } from "../router/router";
 import { lineage } from "./lineage";
 
@@ -85,55 +86,53 @@ function List({ data }: { data: AssetsAnswer }) {
   );
   return (
     <Section title={t("nav.assets")} count={rows.length}>
-      <div class="table-wrap">
-        <table aria-label={t("nav.assets")}>
-          <thead>
-            <tr>
-              <th>{t("assets.name")}</th>
-              <th>{t("assets.updated")}</th>
-              <th>{t("assets.by")}</th>
-              <th>{t("assets.madeBy")}</th>
-              <th>{t("assets.starts")}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map((asset) => (
-              <tr key={`${asset.namespace}/${asset.name}/${asset.partition}`} data-row>
-                <td class="name">
-                  <Foreign text={asset.name} bound={160} />
-                  <span class="sub">
-                    <Foreign text={[asset.namespace, asset.partition].filter(Boolean).join(" · ")} bound={160} />
-                  </span>
-                </td>
-                <td>
-                  <Ago at={asset.at} />
-                </td>
-                <td>
-                  {asset.run ? (
-                    <a href={to(["runs", asset.namespace, asset.run], { task: asset.task })}>
-                      <Foreign text={asset.run} bound={120} />
+      <Table
+        label={t("nav.assets")}
+        head={
+          <>
+            <th>{t("assets.name")}</th>
+            <th>{t("assets.updated")}</th>
+            <th>{t("assets.by")}</th>
+            <th>{t("assets.madeBy")}</th>
+            <th>{t("assets.starts")}</th>
+          </>
+        }
+      >
+        {rows.map((asset) => (
+          <tr key={`${asset.namespace}/${asset.name}/${asset.partition}`} data-row>
+            <td class="name">
+              <Foreign text={asset.name} bound={160} />
+              <span class="sub">
+                <Foreign text={[asset.namespace, asset.partition].filter(Boolean).join(" · ")} bound={160} />
+              </span>
+            </td>
+            <td>
+              <Ago at={asset.at} />
+            </td>
+            <td>
+              {asset.run ? (
+                <a href={to(["runs", asset.namespace, asset.run], { task: asset.task })}>
+                  <Foreign text={asset.run} bound={120} />
+                </a>
+              ) : (
+                <span class="muted">–</span>
+              )}
+            </td>
+            {(["produces", "starts"] as const).map((direction) => (
+              <td key={direction}>
+                {beside(asset.name, asset.namespace, direction).map((dag, at) => (
+                  <span key={dag}>
+                    {at > 0 && ", "}
+                    <a href={to(["dags", asset.namespace, dag])}>
+                      <Foreign text={dag} bound={80} />
                     </a>
-                  ) : (
-                    <span class="muted">–</span>
-                  )}
-                </td>
-                {(["produces", "starts"] as const).map((direction) => (
-                  <td key={direction}>
-                    {beside(asset.name, asset.namespace, direction).map((dag, at) => (
-                      <span key={dag}>
-                        {at > 0 && ", "}
-                        <a href={to(["dags", asset.namespace, dag])}>
-                          <Foreign text={dag} bound={80} />
-                        </a>
-                      </span>
-                    ))}
-                  </td>
+                  </span>
                 ))}
-              </tr>
+              </td>
             ))}
-          </tbody>
-        </table>
-      </div>
+          </tr>
+        ))}
+      </Table>
     </Section>
   );
 }

@@ -6,6 +6,7 @@ import { Ago, Code, Empty, Foreign, Loaded, Section, State } from "../parts/basi
 import { FilterText } from "../parts/filters";
 import { fits } from "../parts/list";
 import { ProgressBar } from "../parts/runs_table";
+import { Table } from "../parts/table";
 import { namespace, to } from "../router/router";
 
 export function Screen() {
@@ -26,58 +27,56 @@ export function Screen() {
             </Empty>
           ) : (
             <Section title={t("nav.backfills")} count={data.backfills.length}>
-              <div class="table-wrap">
-                <table aria-label={t("nav.backfills")}>
-                  <thead>
-                    <tr>
-                      <th>{t("runs.state")}</th>
-                      <th>{t("backfills.name")}</th>
-                      <th>{t("trigger.starts")}</th>
-                      <th>{t("backfills.range")}</th>
-                      <th>{t("runs.progress")}</th>
-                      <th>{t("runs.created")}</th>
+              <Table
+                label={t("nav.backfills")}
+                head={
+                  <>
+                    <th>{t("runs.state")}</th>
+                    <th>{t("backfills.name")}</th>
+                    <th>{t("trigger.starts")}</th>
+                    <th>{t("backfills.range")}</th>
+                    <th>{t("runs.progress")}</th>
+                    <th>{t("runs.created")}</th>
+                  </>
+                }
+              >
+                {data.backfills
+                  .filter((one) => fits(one.name, one.dag))
+                  .map((one) => (
+                    <tr key={`${one.namespace}/${one.name}`} data-row>
+                      <td>
+                        <State state={one.suspended ? "Suspended" : one.phase} />
+                      </td>
+                      <td class="name">
+                        <a href={to(["runs"], { dag: one.dag, how: "backfill", q: one.name })}>
+                          <Foreign text={one.name} bound={120} />
+                        </a>
+                        <span class="sub">
+                          <Foreign text={one.message || one.namespace} bound={240} />
+                        </span>
+                      </td>
+                      <td>
+                        <a href={to(["dags", one.namespace, one.dag])}>
+                          <Foreign text={one.dag} bound={120} />
+                        </a>
+                      </td>
+                      <td class="num muted">
+                        <Foreign text={`${one.start} – ${one.end}`} bound={80} />
+                      </td>
+                      <td>
+                        <ProgressBar
+                          progress={{ done: one.done, total: one.total, failed: one.failed, running: one.active }}
+                        />
+                        {one.failed > 0 && (
+                          <span class="sub tone-fail toned">{t("run.failed", { count: one.failed })}</span>
+                        )}
+                      </td>
+                      <td class="muted">
+                        <Ago at={one.created} />
+                      </td>
                     </tr>
-                  </thead>
-                  <tbody>
-                    {data.backfills
-                      .filter((one) => fits(one.name, one.dag))
-                      .map((one) => (
-                        <tr key={`${one.namespace}/${one.name}`} data-row>
-                          <td>
-                            <State state={one.suspended ? "Suspended" : one.phase} />
-                          </td>
-                          <td class="name">
-                            <a href={to(["runs"], { dag: one.dag, how: "backfill", q: one.name })}>
-                              <Foreign text={one.name} bound={120} />
-                            </a>
-                            <span class="sub">
-                              <Foreign text={one.message || one.namespace} bound={240} />
-                            </span>
-                          </td>
-                          <td>
-                            <a href={to(["dags", one.namespace, one.dag])}>
-                              <Foreign text={one.dag} bound={120} />
-                            </a>
-                          </td>
-                          <td class="num muted">
-                            <Foreign text={`${one.start} – ${one.end}`} bound={80} />
-                          </td>
-                          <td>
-                            <ProgressBar
-                              progress={{ done: one.done, total: one.total, failed: one.failed, running: one.active }}
-                            />
-                            {one.failed > 0 && (
-                              <span class="sub tone-fail toned">{t("run.failed", { count: one.failed })}</span>
-                            )}
-                          </td>
-                          <td class="muted">
-                            <Ago at={one.created} />
-                          </td>
-                        </tr>
-                      ))}
-                  </tbody>
-                </table>
-              </div>
+                  ))}
+              </Table>
             </Section>
           )
         }

@@ -4,6 +4,7 @@ import { useResource } from "../api/resource";
 import { t } from "../i18n";
 import { Empty, Foreign, Loaded, Section, State, Took, When } from "../parts/basic";
 import { runState } from "../parts/runs_table";
+import { Table } from "../parts/table";
 import { go, segments, to } from "../router/router";
 import { took } from "../text/time";
 import { changed, type Pair, pairs } from "./comparison";
@@ -172,32 +173,27 @@ function Changes({
       {rows.length === 0 ? (
         <p class="muted">{t("compare.same")}</p>
       ) : (
-        <div class="table-wrap">
-          <table class="small" aria-label={title}>
-            <thead>
-              <tr>
-                <th>{t("compare.name")}</th>
-                <th>{t("compare.before")}</th>
-                <th>{t("compare.after")}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {rows.map((row) => (
-                <tr key={row.name}>
-                  <td>
-                    <Foreign text={row.name} bound={120} />
-                  </td>
-                  <td class="mono">
-                    {row.before === undefined ? "–" : <Foreign text={shown(row.before)} bound={600} />}
-                  </td>
-                  <td class="mono">
-                    {row.after === undefined ? "–" : <Foreign text={shown(row.after)} bound={600} />}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table
+          label={title}
+          kind="small"
+          head={
+            <>
+              <th>{t("compare.name")}</th>
+              <th>{t("compare.before")}</th>
+              <th>{t("compare.after")}</th>
+            </>
+          }
+        >
+          {rows.map((row) => (
+            <tr key={row.name}>
+              <td>
+                <Foreign text={row.name} bound={120} />
+              </td>
+              <td class="mono">{row.before === undefined ? "–" : <Foreign text={shown(row.before)} bound={600} />}</td>
+              <td class="mono">{row.after === undefined ? "–" : <Foreign text={shown(row.after)} bound={600} />}</td>
+            </tr>
+          ))}
+        </Table>
       )}
     </div>
   );
@@ -206,37 +202,35 @@ function Changes({
 function Tasks({ rows }: { rows: Pair[] }) {
   const first = rows.findIndex((row) => row.differs !== null);
   return (
-    <div class="table-wrap">
-      <table aria-label={t("run.tasks")}>
-        <thead>
-          <tr>
-            <th>{t("run.task")}</th>
-            <th colSpan={2}>{t("compare.before")}</th>
-            <th colSpan={2}>{t("compare.after")}</th>
-            <th>{t("compare.difference")}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.slice(0, 1000).map((row, at) => (
-            <tr key={row.name} class={at === first ? "first-difference" : ""} data-row>
-              <td class="name">
-                <Foreign text={row.name} bound={120} />
-              </td>
-              {[row.before, row.after].map((side, index) => [
-                <td key={`${index} state`}>{side ? <State state={side.state} /> : <span class="muted">–</span>}</td>,
-                <td key={`${index} time`} class="num muted">
-                  {side ? took(side.worked) : ""}
-                  {side && side.waited >= 1 ? ` (+${took(side.waited)})` : ""}
-                </td>,
-              ])}
-              <td class={row.differs ? "tone-wait toned" : "muted"}>
-                {row.differs ? t(`compare.differs.${row.differs}`) : ""}
-                {at === first && <b> · {t("compare.first")}</b>}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      label={t("run.tasks")}
+      head={
+        <>
+          <th>{t("run.task")}</th>
+          <th colSpan={2}>{t("compare.before")}</th>
+          <th colSpan={2}>{t("compare.after")}</th>
+          <th>{t("compare.difference")}</th>
+        </>
+      }
+    >
+      {rows.slice(0, 1000).map((row, at) => (
+        <tr key={row.name} class={at === first ? "first-difference" : ""} data-row>
+          <td class="name">
+            <Foreign text={row.name} bound={120} />
+          </td>
+          {[row.before, row.after].map((side, index) => [
+            <td key={`${index} state`}>{side ? <State state={side.state} /> : <span class="muted">–</span>}</td>,
+            <td key={`${index} time`} class="num muted">
+              {side ? took(side.worked) : ""}
+              {side && side.waited >= 1 ? ` (+${took(side.waited)})` : ""}
+            </td>,
+          ])}
+          <td class={row.differs ? "tone-wait toned" : "muted"}>
+            {row.differs ? t(`compare.differs.${row.differs}`) : ""}
+            {at === first && <b> · {t("compare.first")}</b>}
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }

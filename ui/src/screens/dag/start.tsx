@@ -6,7 +6,8 @@ import type { DAGDetail, FieldProblem, FormAnswer, Json, ParamRow, RunAnswer, St
 import { type Failed, path, post } from "../../api/client";
 import { useResource } from "../../api/resource";
 import { t } from "../../i18n";
-import { Code, Foreign, Loaded, Trouble } from "../../parts/basic";
+import { AsCommand, Reason } from "../../parts/acting";
+import { Foreign, Loaded, Trouble } from "../../parts/basic";
 import { Dialog } from "../../parts/dialog";
 import { go, to } from "../../router/router";
 import { failed } from "../run/actions";
@@ -89,16 +90,7 @@ function StartForm({
       title={t("start.title", { name: dag.name.slice(0, 80) })}
       close={close}
       wide
-      footer={
-        <>
-          <button type="button" class="button" onClick={close}>
-            {t("common.cancel")}
-          </button>
-          <button type="button" class="button primary" disabled={busy.value || problems.length > 0} onClick={start}>
-            {t("start.do")}
-          </button>
-        </>
-      }
+      act={{ label: t("start.do"), off: busy.value || problems.length > 0, run: start }}
     >
       {(form.author || form.account) && (
         <p class="muted">
@@ -131,16 +123,7 @@ function StartForm({
         </fieldset>
       ))}
       <div class="columns">
-        <label class="labelled">
-          <span>{t("action.reason")}</span>
-          <input
-            type="text"
-            list={undefined}
-            class="field"
-            maxLength={500}
-            onInput={(event) => (reason.value = event.currentTarget.value)}
-          />
-        </label>
+        <Reason label={t("action.reason")} text={reason} />
         <label class="labelled">
           <span>{t("start.logicalDate")}</span>
           <input
@@ -164,8 +147,7 @@ function StartForm({
               <Foreign text={note} bound={600} />
             </p>
           ))}
-          <Code text={preview.value.command} label={t("action.command")} />
-          <Code text={preview.value.yaml} label="YAML" />
+          <AsCommand command={preview.value.command} yaml={preview.value.yaml} />
         </>
       )}
     </Dialog>

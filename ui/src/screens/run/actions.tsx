@@ -6,7 +6,8 @@ import type { ActionAnswer, ActionBody, RunCan, RunDetail } from "../../api";
 import { Failed, path, post } from "../../api/client";
 import { may } from "../../api/session";
 import { t } from "../../i18n";
-import { Code, Foreign, Loading, Trouble, Words } from "../../parts/basic";
+import { AsCommand, Reason } from "../../parts/acting";
+import { Foreign, Loading, Trouble, Words } from "../../parts/basic";
 import { Dialog } from "../../parts/dialog";
 import { useKey } from "../../router/keys";
 import { go, to } from "../../router/router";
@@ -82,21 +83,7 @@ function ActionDialog({ run, action, close }: { run: RunDetail; action: Action; 
       title={t("action.title", { action: t(`action.${action}`), name: run.name.slice(0, 80) })}
       close={close}
       wide
-      footer={
-        <>
-          <button type="button" class="button" onClick={close}>
-            {t("common.cancel")}
-          </button>
-          <button
-            type="button"
-            class={HARSH.has(action) ? "button danger" : "button primary"}
-            disabled={!shown || busy.value}
-            onClick={act}
-          >
-            {t(`action.${action}`)}
-          </button>
-        </>
-      }
+      act={{ label: t(`action.${action}`), harsh: HARSH.has(action), off: !shown || busy.value, run: act }}
     >
       <p>{t(`action.${action}.words`)}</p>
       {error.value && <Trouble error={error.value} again={look} />}
@@ -132,21 +119,8 @@ function ActionDialog({ run, action, close }: { run: RunDetail; action: Action; 
               </ul>
             </div>
           )}
-          {action !== "delete" && (
-            <label class="labelled">
-              <span>{t("action.reason")}</span>
-              <input
-                type="text"
-                list={undefined}
-                class="field"
-                maxLength={500}
-                value={reason.value}
-                onInput={(event) => (reason.value = event.currentTarget.value)}
-              />
-            </label>
-          )}
-          <Code text={shown.command} label={t("action.command")} />
-          {shown.yaml && <Code text={shown.yaml} label="YAML" />}
+          {action !== "delete" && <Reason label={t("action.reason")} text={reason} />}
+          <AsCommand command={shown.command} yaml={shown.yaml} />
         </>
       )}
     </Dialog>

@@ -5,7 +5,8 @@ import { useEffect } from "preact/hooks";
 import type { ApprovalRow, DecisionAnswer, Json, QuestionRow } from "../../api";
 import { type Failed, path, post } from "../../api/client";
 import { t } from "../../i18n";
-import { Ago, Code, Foreign, Shape, Trouble, When } from "../../parts/basic";
+import { AsCommand, Reason } from "../../parts/acting";
+import { Ago, Foreign, Shape, Trouble, When } from "../../parts/basic";
 import { Dialog } from "../../parts/dialog";
 import { failed } from "./actions";
 
@@ -142,21 +143,12 @@ function Decide({
     <Dialog
       title={t(approve ? "approvals.approve" : "approvals.reject")}
       close={close}
-      footer={
-        <>
-          <button type="button" class="button" onClick={close}>
-            {t("common.cancel")}
-          </button>
-          <button
-            type="button"
-            class={approve ? "button primary" : "button danger"}
-            disabled={busy.value || missing || refused}
-            onClick={decide}
-          >
-            {t(approve ? "approvals.approve" : "approvals.reject")}
-          </button>
-        </>
-      }
+      act={{
+        label: t(approve ? "approvals.approve" : "approvals.reject"),
+        harsh: !approve,
+        off: busy.value || missing || refused,
+        run: decide,
+      }}
     >
       <p class="card-title">
         <Foreign text={approval.message || approval.task} bound={1200} />
@@ -198,23 +190,9 @@ function Decide({
             </span>
           </label>
         ))}
-      <label class="labelled">
-        <span>{t("approvals.reason")}</span>
-        <input
-          type="text"
-          list={undefined}
-          class="field"
-          maxLength={500}
-          onInput={(event) => (reason.value = event.currentTarget.value)}
-        />
-      </label>
+      <Reason label={t("approvals.reason")} text={reason} />
       {error.value && <Trouble error={error.value} />}
-      {preview.value && (
-        <>
-          <Code text={preview.value.command} label={t("action.command")} />
-          {preview.value.yaml && <Code text={preview.value.yaml} label="YAML" />}
-        </>
-      )}
+      {preview.value && <AsCommand command={preview.value.command} yaml={preview.value.yaml} />}
     </Dialog>
   );
 }

@@ -3,6 +3,7 @@
 import type { ConditionRow, EventRow, Json, RunDetail } from "../../api";
 import { t } from "../../i18n";
 import { Ago, Code, Foreign, Section } from "../../parts/basic";
+import { Table } from "../../parts/table";
 import { chosenTab, type Tab, Tabs } from "../../parts/tabs";
 import { to } from "../../router/router";
 
@@ -99,78 +100,76 @@ export function Values({ values, none }: { values: Record<string, Json>; none: s
 export function Conditions({ rows }: { rows: ConditionRow[] }) {
   if (rows.length === 0) return <p class="muted">{t("common.none")}</p>;
   return (
-    <div class="table-wrap">
-      <table class="small" aria-label={t("run.conditions")}>
-        <thead>
-          <tr>
-            <th>{t("run.type")}</th>
-            <th>{t("run.status")}</th>
-            <th>{t("run.message")}</th>
-            <th>{t("run.since")}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr key={row.type}>
-              <td class="nowrap">
-                <Foreign text={row.type} bound={120} />
-              </td>
-              <td>
-                <Foreign text={row.status} bound={20} />
-              </td>
-              <td>
-                {row.reason && <b>{row.reason.slice(0, 120)} </b>}
-                <Foreign text={row.message} bound={1000} />
-              </td>
-              <td class="muted">
-                <Ago at={row.since} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      label={t("run.conditions")}
+      kind="small"
+      head={
+        <>
+          <th>{t("run.type")}</th>
+          <th>{t("run.status")}</th>
+          <th>{t("run.message")}</th>
+          <th>{t("run.since")}</th>
+        </>
+      }
+    >
+      {rows.map((row) => (
+        <tr key={row.type}>
+          <td class="nowrap">
+            <Foreign text={row.type} bound={120} />
+          </td>
+          <td>
+            <Foreign text={row.status} bound={20} />
+          </td>
+          <td>
+            {row.reason && <b>{row.reason.slice(0, 120)} </b>}
+            <Foreign text={row.message} bound={1000} />
+          </td>
+          <td class="muted">
+            <Ago at={row.since} />
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 
 export function Events({ rows }: { rows: EventRow[] }) {
   if (rows.length === 0) return <p class="muted">{t("run.events.none")}</p>;
   return (
-    <div class="table-wrap">
-      <table class="small" aria-label={t("run.events")}>
-        <thead>
-          <tr>
-            <th>{t("run.event")}</th>
-            <th>{t("run.message")}</th>
-            <th>{t("run.object")}</th>
-            <th class="right">{t("run.count")}</th>
-            <th>{t("run.last")}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row, at) => (
-            <tr key={at}>
-              <td class="nowrap">
-                <span class={row.type === "Warning" ? "tone-wait toned" : ""}>
-                  {row.type === "Warning" ? "▲ " : ""}
-                  <Foreign text={row.reason} bound={120} />
-                </span>
-              </td>
-              <td>
-                <Foreign text={row.message} bound={1000} />
-              </td>
-              <td class="muted">
-                <Foreign text={row.object} bound={120} />
-              </td>
-              <td class="right num">{row.count}</td>
-              <td class="muted">
-                <Ago at={row.at} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      label={t("run.events")}
+      kind="small"
+      head={
+        <>
+          <th>{t("run.event")}</th>
+          <th>{t("run.message")}</th>
+          <th>{t("run.object")}</th>
+          <th class="right">{t("run.count")}</th>
+          <th>{t("run.last")}</th>
+        </>
+      }
+    >
+      {rows.map((row, at) => (
+        <tr key={at}>
+          <td class="nowrap">
+            <span class={row.type === "Warning" ? "tone-wait toned" : ""}>
+              {row.type === "Warning" ? "▲ " : ""}
+              <Foreign text={row.reason} bound={120} />
+            </span>
+          </td>
+          <td>
+            <Foreign text={row.message} bound={1000} />
+          </td>
+          <td class="muted">
+            <Foreign text={row.object} bound={120} />
+          </td>
+          <td class="right num">{row.count}</td>
+          <td class="muted">
+            <Ago at={row.at} />
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 

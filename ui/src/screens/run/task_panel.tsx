@@ -6,6 +6,7 @@ import { path } from "../../api/client";
 import { useResource } from "../../api/resource";
 import { t, word } from "../../i18n";
 import { Code, Foreign, Icon, Loaded, State, Took, When, Words } from "../../parts/basic";
+import { Table } from "../../parts/table";
 import { chosenTab, type Tab, Tabs } from "../../parts/tabs";
 import { go, queried } from "../../router/router";
 import { took } from "../../text/time";
@@ -216,26 +217,25 @@ function Attempts({ task }: { task: TaskAnswer }) {
         <BudgetBar label={t("task.failures")} budget={task.budgets.failures} tone="fail" />
         <BudgetBar label={t("task.losses")} budget={task.budgets.losses} tone="wait" />
       </div>
-      <div class="table-wrap">
-        <table class="small" aria-label={t("task.attempts")}>
-          <thead>
-            <tr>
-              <th>#</th>
-              <th>{t("runs.state")}</th>
-              <th>{t("task.ended")}</th>
-              <th>{t("run.started")}</th>
-              <th class="right">{t("runs.took")}</th>
-              <th>{t("run.waited")}</th>
-              <th>{t("task.node")}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {task.attempts.map((attempt) => (
-              <AttemptLine key={attempt.number} attempt={attempt} />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        label={t("task.attempts")}
+        kind="small"
+        head={
+          <>
+            <th>#</th>
+            <th>{t("runs.state")}</th>
+            <th>{t("task.ended")}</th>
+            <th>{t("run.started")}</th>
+            <th class="right">{t("runs.took")}</th>
+            <th>{t("run.waited")}</th>
+            <th>{t("task.node")}</th>
+          </>
+        }
+      >
+        {task.attempts.map((attempt) => (
+          <AttemptLine key={attempt.number} attempt={attempt} />
+        ))}
+      </Table>
     </>
   );
 }
@@ -298,38 +298,37 @@ function InOut({ task, fan }: { task: TaskAnswer; fan: boolean }) {
         ) : task.inputs.length === 0 ? (
           <p class="muted">{t("task.inputs.none")}</p>
         ) : (
-          <div class="table-wrap">
-            <table class="small" aria-label={t("task.inputs")}>
-              <thead>
-                <tr>
-                  <th>{t("task.field")}</th>
-                  <th>{t("task.expression")}</th>
-                  <th>{t("task.value")}</th>
-                </tr>
-              </thead>
-              <tbody>
-                {task.inputs.map((input) => (
-                  <tr key={input.name}>
-                    <td class="mono">
-                      <Foreign text={input.name} bound={160} />
-                    </td>
-                    <td class="mono muted">
-                      <Foreign text={input.expression} bound={600} />
-                    </td>
-                    <td class="mono">
-                      {input.problem ? (
-                        <span class="tone-fail toned">
-                          <Foreign text={input.problem} bound={400} />
-                        </span>
-                      ) : (
-                        <Foreign text={shown(input.value)} bound={1000} />
-                      )}
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table
+            label={t("task.inputs")}
+            kind="small"
+            head={
+              <>
+                <th>{t("task.field")}</th>
+                <th>{t("task.expression")}</th>
+                <th>{t("task.value")}</th>
+              </>
+            }
+          >
+            {task.inputs.map((input) => (
+              <tr key={input.name}>
+                <td class="mono">
+                  <Foreign text={input.name} bound={160} />
+                </td>
+                <td class="mono muted">
+                  <Foreign text={input.expression} bound={600} />
+                </td>
+                <td class="mono">
+                  {input.problem ? (
+                    <span class="tone-fail toned">
+                      <Foreign text={input.problem} bound={400} />
+                    </span>
+                  ) : (
+                    <Foreign text={shown(input.value)} bound={1000} />
+                  )}
+                </td>
+              </tr>
+            ))}
+          </Table>
         )}
       </div>
       <div class="columns">
