@@ -160,7 +160,7 @@ def record_of(raw: bytes, deleted: int | None = None) -> RunRecord:
 def _record(raw: bytes, deleted: int | None) -> RunRecord:
     run = _run(raw)
     meta, spec, status = run.metadata, _spec(run.spec), _status(run.status) if given(run.status) else _Status()
-    created = _ms(meta.creation_timestamp)
+    created = in_millis(meta.creation_timestamp)
     assert created is not None  # noqa: S101 - a timestamp of metadata is required
     labels = {"labels": meta.labels or {}, "annotations": meta.annotations or {}}
     how, maker = made_by(labels)
@@ -177,8 +177,8 @@ def _record(raw: bytes, deleted: int | None) -> RunRecord:
         phase=text(status.phase, NAME) or "Queued",
         created=created,
         logical=_moment(spec.logical_date),
-        started=_ms(status.started_at),
-        finished=_ms(status.finished_at) if status.phase in FINAL_PHASES else None,
+        started=in_millis(status.started_at),
+        finished=in_millis(status.finished_at) if status.phase in FINAL_PHASES else None,
         deleted=deleted,
         how=text(how or labels["labels"].get(HOW, ""), NAME),
         maker=text(maker, NAME),
@@ -241,7 +241,8 @@ def text(value: str, most: int) -> str:
     return value
 
 
-def _ms(at: datetime | None) -> int | None:
+def in_millis(at: datetime | None) -> int | None:
+    """Epoch milliseconds of a time, if there is one."""
     return None if at is None else round(at.timestamp() * 1_000)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from tradewind.look.reading import of_kind
 from tradewind.model.value import Param
+from tradewind.server.answers.base import in_millis
 from tradewind.server.answers.dags import ParamRow
 from tradewind.server.answers.objects import BackfillRow, TriggerRow
 from tradewind.server.answers.runs import ConditionRow, Progress, RunRow
@@ -31,15 +32,15 @@ def run_fields(record: RunRecord) -> dict[str, Any]:
         "dag": record.dag,
         "phase": record.phase,
         "created": record.created * 1000,
-        "started": None if started is None else started * 1000,
-        "finished": None if finished is None else finished * 1000,
+        "started": in_millis(started),
+        "finished": in_millis(finished),
         "seconds": lasted(record),
         "how": record.how,
         "maker": record.maker,
         "by": record.by,
         "why": SUSPENDED if suspended else words,
         "progress": Progress(done=record.done, total=record.total, failed=record.failed, running=None),
-        "logical_date": None if record.logical is None else record.logical * 1000,
+        "logical_date": in_millis(record.logical),
         "suspended": suspended,
         "stopping": record.desired in ("Cancelled", "Terminated") and not record.final,
     }

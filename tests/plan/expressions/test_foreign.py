@@ -3,7 +3,7 @@
 import pytest
 from tradewind.plan.cel import compiler
 from tradewind.plan.cel.error import ExpressionError
-from tradewind.plan.expressions.foreign import _WORDS, advice, equivalent
+from tradewind.plan.expressions.foreign import _WORDS, advice, equivalent, translated
 from tradewind.plan.expressions.scope import _EARLIER, _ENDS, _MADE, _RUN
 
 NAMES = (*_RUN, *_ENDS, *_MADE, *_EARLIER, ("item", "any"))
@@ -45,3 +45,18 @@ def test_what_has_no_equivalent_is_told_where_to_go() -> None:
     assert "secretKeyRef" in advice("conn.db", "conn.db.host")
     assert "config.NAME.KEY" in advice("var", "'x' + var.value.y")
     assert advice("rows", "rows + 1") == ""
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("ds", "run.intervalStart.substring(0, 10)"),
+        ("workflow.parameters.rows + inputs.parameters.more", "params.rows + params.more"),
+        ("dag_run.conf['rows'] + 1", "params.rows + 1"),
+        ("int(ti.xcom_pull(task_ids='load-it', key='rows'))", "tasks.load_it.outputs.rows"),
+        ("task_instance.xcom_pull('load') | length", "tasks.load.outputs.KEY"),
+        ("rows + 1", "rows + 1"),
+    ],
+)
+def test_what_is_known_of_a_larger_expression_is_translated(theirs: str, ours: str) -> None:
+    assert translated(theirs) == ours

@@ -8,7 +8,7 @@ from tradewind.model.dag import DAGSpec
 from tradewind.model.task import Task
 from tradewind.plan import pacing
 from tradewind.plan.documents.problem import Problem
-from tradewind.plan.expressions.foreign import equivalent
+from tradewind.plan.expressions.foreign import translated
 from tradewind.plan.expressions.literal import OPEN
 
 EXPRESSION_SHOWN = 80
@@ -42,7 +42,7 @@ def values(rendered: Iterable[tuple[str, str]]) -> Iterator[Problem]:
     """Rendered values, given with their paths, that contain `{{ }}`, or almost an expression, which stay as they are."""
     for path, text in rendered:
         if found := ("{{" in text and _ANY.search(text)) or ("[" in text and _ALMOST.search(text)):
-            instead = f"write $[[ {_ours(_inner(found[0]))} ]] for a value of the run"
+            instead = f"write $[[ {translated(_inner(found[0]))} ]] for a value of the run"
             yield Problem(path, f"`{_short(found[0])}` is kept as it is", instead)
 
 
@@ -60,7 +60,7 @@ def literal(spec: DAGSpec) -> Iterator[Problem]:
 
 
 def _instead(found: str, language: str) -> str:
-    inner = _ours(_inner(found))
+    inner = translated(_inner(found))
     if not inner:
         return "pass values by env"
     last = inner.rpartition(".")[2]
@@ -71,17 +71,11 @@ def _instead(found: str, language: str) -> str:
 
 
 def _inner(found: str) -> str:
-    """The text between the brackets or braces."""
+    """The beginning of the text between the brackets or braces."""
     for begin, end in (("$[[", "]]"), ("[[", "]]"), ("$[", "]"), ("{{-", "-}}"), ("{{", "}}")):
         if found.startswith(begin):
-            return found.removeprefix(begin).removesuffix(end).strip()
-    return found
-
-
-def _ours(inner: str) -> str:
-    """The most likely equivalent of another product's expression."""
-    text = inner.strip()[:EXPRESSION_SHOWN]
-    return equivalent(text) or text
+            return found.removeprefix(begin).removesuffix(end).strip()[:EXPRESSION_SHOWN]
+    return found[:EXPRESSION_SHOWN]
 
 
 def _short(text: str) -> str:

@@ -35,10 +35,11 @@ _WORDS = {
     "workflow.creationTimestamp": "run.startedAt",
     "item": "item",
 }
+_PARAMS = r"(?:dag_run\.conf|workflow\.parameters|inputs\.parameters)"
 _KEY = r"""(?:\.|\[\s*['"])(?P<key>[A-Za-z_]\w*)(?:['"]\s*\])?"""
 _PULLED = r"""(?:ti|task_instance)\.xcom_pull(?:\((?:task_ids\s*=\s*)?['"]?(?P<task>[-\w]*)['"]?(?:.{0,200}?key\s*=\s*['"](?P<key>\w+)['"])?.{0,200})?"""
 _SHAPES: Sequence[tuple[str, Callable[[re.Match[str]], str]]] = (
-    (rf"(?:dag_run\.conf|workflow\.parameters|inputs\.parameters){_KEY}", lambda match: f"params.{match['key']}"),
+    (rf"{_PARAMS}{_KEY}", lambda match: f"params.{match['key']}"),
     (rf"var\.(?:value|json){_KEY}.*", lambda match: f"config.NAME.{match['key']}"),
     (_PULLED, lambda match: f"tasks.{cel_name(match['task'] or 'NAME')}.outputs.{match['key'] or 'KEY'}"),
     (
@@ -87,6 +88,15 @@ def equivalent(text: str) -> str:
         if match := re.fullmatch(pattern, written, re.DOTALL):
             return ours(match)
     return ""
+
+
+def translated(text: str) -> str:
+    """A text in another product's names, in Tradewind's as far as they are known: of a larger expression, its params, or what it
+    reads of another task."""
+    if (whole := equivalent(text)) or "xcom_pull" not in text:
+        return whole or re.sub(rf"{_PARAMS}{_KEY}", r"params.\g<key>", text)
+    pulled = re.search(_PULLED, text, re.DOTALL)
+    return equivalent(pulled[0]) if pulled else text
 
 
 def advice(name: str, expression: str) -> str:

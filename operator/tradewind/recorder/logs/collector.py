@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
@@ -27,7 +26,7 @@ from tradewind.recorder.collector import PacedClient
 from tradewind.recorder.logs.pieces import Cutter, Piece
 from tradewind.recorder.logs.shelf import Attempt, Kept, Reason, Shelf, stored_pods
 from tradewind.recorder.origin import Origins
-from tradewind.recorder.record import NAME, text
+from tradewind.recorder.record import NAME, in_millis, text
 from tradewind.recorder.store.database import Database, StoreError
 
 log = logging.getLogger(__name__)
@@ -294,7 +293,7 @@ class LogCollector:
     async def _attempt(self, work: _Work) -> Attempt:
         meta = work.pod.metadata
         task, number = attempt_of(meta.labels)
-        created = _ms(meta.creation_timestamp) or 0
+        created = in_millis(meta.creation_timestamp) or 0
         main = work.pod.main()
         started = (main.terminated or main.running).started_at if main and (main.terminated or main.running) else None  # type: ignore[union-attr]
         ended = main.terminated.finished_at if main and main.terminated else None
@@ -307,8 +306,8 @@ class LogCollector:
             text(task, NAME),
             number,
             meta.name,
-            _ms(started) or created,
-            _ms(ended),
+            in_millis(started) or created,
+            in_millis(ended),
         )
 
     async def finish(self) -> None:
@@ -323,7 +322,3 @@ class LogCollector:
 def _said_its_end(pod: Pod) -> bool:
     main = pod.main()
     return main is not None and main.terminated is not None
-
-
-def _ms(at: datetime | None) -> int | None:
-    return None if at is None else round(at.timestamp() * 1_000)

@@ -2,25 +2,23 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import BaseModel, Field
+
+from tradewind.model.base import Model
 
 Millis = Annotated[int, Field(description="Epoch milliseconds, UTC.")]
 Json = Annotated[Any, Field(description="Any JSON value.")]
 
 
+def in_millis(seconds: float | None) -> int | None:
+    """Epoch milliseconds of epoch seconds, if there are any."""
+    return None if seconds is None else int(seconds * 1000)
+
+
 class Wire(BaseModel):
     """Anything that is sent."""
 
-    model_config = ConfigDict(
-        alias_generator=to_camel,
-        validate_by_name=True,
-        validate_by_alias=True,
-        serialize_by_alias=True,
-        extra="forbid",
-        frozen=True,
-        use_attribute_docstrings=True,
-    )
+    model_config = Model.model_config
 
 
 class Answer(Wire):

@@ -25,6 +25,7 @@ from tradewind.plan.dags.definition import Definition
 from tradewind.plan.documents.problem import Invalid
 from tradewind.plan.outcomes.state import FINAL, State
 from tradewind.plan.triggers.cycles import called_by
+from tradewind.server.answers.base import in_millis
 from tradewind.server.answers.dags import (
     DAGAnswer,
     DAGDetail,
@@ -266,7 +267,7 @@ async def grid(question: Question) -> GridAnswer:
                 seconds=lasted(record),
                 revision=record.revision or None,
                 how=record.how,
-                logical_date=None if record.logical is None else record.logical * 1000,
+                logical_date=in_millis(record.logical),
             )
             for record in latest
         ],

@@ -11,6 +11,7 @@ from tradewind.look.reading import of_kind
 from tradewind.look.waiting.summary import Share
 from tradewind.model.dag_name import home
 from tradewind.server.access import Scope
+from tradewind.server.answers.base import in_millis
 from tradewind.server.answers.objects import (
     Bar,
     Counts,
@@ -170,7 +171,7 @@ def _share(cause: str, share: Share) -> WaitShare:
         namespace=run.namespace,
         run=run.name,
         task=wait.task,
-        since=None if wait.since is None else int(wait.since * 1000),
+        since=in_millis(wait.since),
     )
 
 

@@ -20,6 +20,7 @@ from tradewind.look.waiting.task_waits import waits
 from tradewind.look.whoami import CANCELLED, REASON, RETRIED, later
 from tradewind.look.yaml_text import as_yaml, managed_by
 from tradewind.plan.outcomes.state import LIVE
+from tradewind.server.answers.base import in_millis
 from tradewind.server.answers.runs import (
     CallerRow,
     ChainLink,
@@ -254,8 +255,8 @@ async def waiting(question: Question) -> WaitsAnswer:
             WaitingTask(
                 key=wait.task,
                 cause=str(wait.cause),
-                since=None if wait.since is None else int(wait.since * 1000),
-                until=None if wait.until is None else int(wait.until * 1000),
+                since=in_millis(wait.since),
+                until=in_millis(wait.until),
                 chain=[
                     ChainStep(text=step.text, link=_link(step.kind, view.run, step.name))
                     for step in chain(state, planner, wait, known, now).steps

@@ -31,6 +31,7 @@ from tradewind.plan.outcomes.attempt import FAILURES, LOSSES, SKIPS, STOPPED, At
 from tradewind.plan.outcomes.state import FINAL
 from tradewind.plan.runs.planner import Planner
 from tradewind.plan.runs.unit import Unit
+from tradewind.server.answers.base import in_millis
 from tradewind.server.answers.runs import ChainLink
 from tradewind.server.answers.tasks import (
     ArtifactRow,
@@ -82,8 +83,8 @@ async def tasks(question: Question) -> Encoded | TasksAnswer:
             fan=own.fan,
             states=STATES,
             state=found.state,
-            start=[_millis(second) for second in found.start],
-            end=[_millis(second) for second in found.end],
+            start=[in_millis(second) for second in found.start],
+            end=[in_millis(second) for second in found.end],
             attempts=found.attempts,
             losses=found.losses,
             bars=_bars(found),
@@ -92,7 +93,7 @@ async def tasks(question: Question) -> Encoded | TasksAnswer:
             why=found.why,
             causes=list(CAUSES),
             waits=found.waits,
-            since=[_millis(second) for second in found.since],
+            since=[in_millis(second) for second in found.since],
             edges=own.edges,
             critical=found.critical,
             groups=own.groups,
@@ -104,10 +105,6 @@ async def tasks(question: Question) -> Encoded | TasksAnswer:
     if view.run.final:
         view.made["tasks"] = text
     return text
-
-
-def _millis(second: int | None) -> int | None:
-    return None if second is None else second * 1000
 
 
 def _bars(found: Columns) -> list[list[int]]:
@@ -257,7 +254,7 @@ def _began(at: datetime | None, pod: Pod | None, wait: Wait | None) -> int | Non
     """When a live attempt began: its container, or the operator's work on it."""
     if at is not None:
         return int(at.timestamp() * 1000)
-    return None if pod is not None or wait is None or wait.since is None else int(wait.since * 1000)
+    return None if pod is not None or wait is None else in_millis(wait.since)
 
 
 def _ended(
