@@ -24,11 +24,21 @@ def test_a_run_that_another_waits_for_has_as_much_again() -> None:
 
 def test_many_that_wait_look_less_often() -> None:
     seen = Footprints(limit=10)
+    for uid in ("x", "y", *map(str, range(200))):
+        seen.note("b" if uid == "y" else "a", uid, 0)
     assert seen.wait("a", "x", False) is None
     assert seen.wait("a", "x", True) == LOOK_AGAIN
     assert [seen.wait("a", str(number), True) for number in range(200)][-1] == 20.1
     assert seen.wait("b", "y", True) == LOOK_AGAIN
     assert seen.wait("a", "x", False) is None
+
+
+def test_a_run_that_is_gone_does_not_wait() -> None:
+    seen = Footprints(limit=10)
+    seen.note("a", "1", 5)
+    assert seen.wait("a", "1", True) == LOOK_AGAIN
+    seen.drop("1")
+    assert seen.wait("a", "1", True) is None and not seen._waiting
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("12345"), st.integers(-1, 9))))

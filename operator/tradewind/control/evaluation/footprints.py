@@ -42,8 +42,8 @@ class Footprints:
         return others >= (2 if called else 1) * self._limit
 
     def wait(self, namespace: str, uid: str, waits: bool) -> float | None:
-        """Notes whether a run waits for memory. Returns the seconds until the next try, if it does."""
-        if not waits:
+        """Notes whether a run waits for memory. Returns the seconds until the next try, if it does and is not gone."""
+        if not waits or uid not in self._of_run:
             if uid in self._waiting.get(namespace, ()):
                 self._waiting[namespace].discard(uid)
             return None

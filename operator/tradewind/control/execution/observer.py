@@ -68,9 +68,11 @@ class Observer:
         """The planner's decision. None if the run has changed meanwhile; then it is reconciled again."""
         with self._feed.at_work(state):
             plan = seen.planner.decide(seen.now)
+        if self._overtaken(state, seen.run):  # It may be gone, and then takes nothing any more.
+            return None
         size = seen.planner.ledger.footprint + self._podless.size(seen.run.uid)
         self._table.footprints.note(seen.run.namespace, seen.run.uid, size)
-        return None if self._overtaken(state, seen.run) else plan
+        return plan
 
     def _overtaken(self, state: RunState, run: Run) -> bool:
         if overtaken := self._table.overtaken(state, run):
